@@ -1,0 +1,1 @@
+//! The attribute behind the hither-plugin crate.

@@ -1,0 +1,1 @@
+//! Adds security headers to responses and removes others.

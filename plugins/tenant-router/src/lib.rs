@@ -1,0 +1,1 @@
+//! Routes a request to labelled instances by a header.

@@ -1,0 +1,1 @@
+//! Which instance? The balancer's pure policy: no sockets, no clock of its own.

@@ -1,0 +1,1 @@
+//! Text to Plan: reads hither.toml, reports every problem at once, knows no runtime.

@@ -1,0 +1,1 @@
+//! May it pass? Rate limits counted on this edge, as pure policy.

@@ -1,0 +1,1 @@
+//! Hither, an edge reverse proxy: one binary.

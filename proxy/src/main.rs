@@ -1,0 +1,2 @@
+//! Hither.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Starts the real binary, origins and clients for the end-to-end tests.
