@@ -1,0 +1,238 @@
+//! The balancer of one service: what the proxy holds and asks.
+//!
+//! Must not know sockets, clocks or where configuration comes from.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::core::{Core, Wakers, wake};
+use crate::departed::Identity;
+use crate::instance::{Instance, InstanceSpec, Live};
+use crate::permit::Permit;
+use crate::policy::{Policy, Spread};
+use crate::queue::Queue;
+use crate::rtt::CLASS_HOLD;
+use crate::status::{InstanceStatus, QueueStatus};
+use crate::table::Table;
+use crate::waiter::Waiter;
+use crate::wanted::Wanted;
+
+/// One service's balancer. It lives across changes of configuration and is shared by all threads;
+/// permits and waiters may outlive it.
+pub struct Balancer<T = ()> {
+    core: Arc<Core<T>>,
+}
+
+/// The answer to [`Balancer::pick`].
+#[derive(Debug)]
+pub enum Picked<T> {
+    /// Go.
+    Permit(Permit<T>),
+    /// Everything eligible is full: wait for this, as long as you like.
+    Wait(Waiter<T>),
+    /// Neither.
+    Refused(Refusal),
+}
+
+/// Why a request gets neither an instance nor a place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No instance is healthy, not draining, and what the request requires.
+    #[error("no instance is eligible")]
+    NoInstance,
+    /// As many wait as may wait.
+    #[error("the queue is full")]
+    QueueFull {
+        /// When it may be worth another try, by the pace of the queue; at least a second.
+        retry_after: Duration,
+    },
+    /// The queue has not been empty for longer than `shed_after`.
+    #[error("the service has been overloaded for too long")]
+    Overloaded {
+        /// When it may be worth another try, by the pace of the queue; at least a second.
+        retry_after: Duration,
+    },
+}
+
+impl Refusal {
+    /// The reason's name in logs and metrics.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NoInstance => "no_instance",
+            Self::QueueFull { .. } => "queue_full",
+            Self::Overloaded { .. } => "overloaded",
+        }
+    }
+}
+
+/// Why a list of instances is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Two instances of one service bear the same id.
+    #[error("two instances have the id {0:?}")]
+    DuplicateId(String),
+    /// More than a service can have: 2^31.
+    #[error("{0} instances are too many for one service")]
+    TooMany(usize),
+}
+
+impl<T> Balancer<T> {
+    /// A balancer with these instances. `seed` determines how equal choices fall when the queue
+    /// hands permits over: the same seed and the same calls give the same answers.
+    ///
+    /// # Errors
+    /// If two instances bear the same id.
+    pub fn new(
+        policy: Policy,
+        instances: Vec<InstanceSpec<T>>,
+        seed: u64,
+    ) -> Result<Self, SpecError> {
+        let empty = Table::new(policy.clone(), Vec::new());
+        let balancer = Self { core: Arc::new(Core::new(empty, seed)) };
+        balancer.reconfigure(policy, instances)?;
+        Ok(balancer)
+    }
+
+    /// An instance for this request, or a place in the queue, or a refusal.
+    ///
+    /// `now` is any monotonic time, the same clock for every call.
+    pub fn pick(&self, wanted: &Wanted<'_>, rng: &mut Rng, now: Duration) -> Picked<T> {
+        self.core.pick(wanted, rng, now)
+    }
+
+    /// Takes another policy and other instances. An instance whose id and address stay the same
+    /// keeps its count, health, draining and measured round trip; one that is gone gets nothing
+    /// new and its permits drain. Who waits and now fits is served at once; who waits for
+    /// something that no longer exists is told so.
+    ///
+    /// # Errors
+    /// If two instances bear the same id. Nothing has changed then.
+    pub fn reconfigure(
+        &self,
+        policy: Policy,
+        instances: Vec<InstanceSpec<T>>,
+    ) -> Result<(), SpecError> {
+        check(&instances)?;
+        // The old table goes when the lock is gone: the caller's payloads are dropped with it.
+        let _old = self.change(|_| self.replace(policy, instances));
+        Ok(())
+    }
+
+    fn replace(&self, policy: Policy, instances: Vec<InstanceSpec<T>>) -> Arc<Table<T>> {
+        let old = self.core.table.load_full();
+        let mut departed = self.core.departed.lock();
+        let mut known = departed.known(&old);
+        let mut seated = Vec::with_capacity(instances.len());
+        for spec in instances {
+            let identity: Identity = (spec.id.as_str().into(), spec.address.as_str().into());
+            let live = known.remove(&identity).unwrap_or_else(|| Arc::new(Live::new()));
+            live.set_removed(false);
+            seated.push(Arc::new(Instance::new(spec, live, self.core.clone())));
+        }
+        departed.keep(known);
+        self.core.publish(Table::new(policy, seated));
+        old
+    }
+
+    /// Sets what a health check found. `false` if there is no such instance.
+    pub fn set_healthy(&self, id: &str, healthy: bool) -> bool {
+        self.set(id, |live| live.set_healthy(healthy))
+    }
+
+    /// Sets the operator's wish that an instance get nothing new. `false` if there is no such
+    /// instance.
+    pub fn set_draining(&self, id: &str, draining: bool) -> bool {
+        self.set(id, |live| live.set_draining(draining))
+    }
+
+    /// Takes measured round trips, `None` for a failed one, all together since a change of order
+    /// costs the same for one as for many. Instances that are unknown or whose round trip is
+    /// fixed are passed over.
+    pub fn measured<'a>(
+        &self,
+        rtts: impl IntoIterator<Item = (&'a str, Option<Duration>)>,
+        now: Duration,
+    ) {
+        let _old = self.change(|_| {
+            let table = self.core.table.load_full();
+            let mut moved = false;
+            for (id, rtt) in rtts {
+                let Some(seat) = table.seat(id).and_then(|seat| table.seats.get(seat)) else {
+                    continue;
+                };
+                let before = (seat.live.class(), seat.live.rtt_key());
+                seat.live.measure(rtt, now, CLASS_HOLD);
+                moved |= match table.policy.spread {
+                    Spread::Class => before.0 != seat.live.class(),
+                    Spread::Strict => before.1 != seat.live.rtt_key(),
+                };
+            }
+            if moved {
+                let instances = table.seats.iter().map(|seat| seat.instance.clone());
+                self.core.publish(Table::new(table.policy.clone(), instances.collect()));
+            }
+            table
+        });
+    }
+
+    /// The instances, closest first.
+    pub fn instances(&self) -> Vec<InstanceStatus> {
+        self.core.instances()
+    }
+
+    /// The queue. `now` as for [`Balancer::pick`].
+    pub fn queue(&self, now: Duration) -> QueueStatus {
+        self.core.queue_status(now)
+    }
+
+    fn set(&self, id: &str, set: impl FnOnce(&Live)) -> bool {
+        self.change(|_| {
+            let table = self.core.table.load();
+            let seat = table.seat(id).and_then(|seat| table.seats.get(seat));
+            seat.map(|seat| set(&seat.live)).is_some()
+        })
+    }
+
+    /// Changes something under the lock and gives those who wait what follows from it.
+    fn change<R>(&self, change: impl FnOnce(&mut Queue<T>) -> R) -> R {
+        let mut wakers = Wakers::new();
+        let mut queue = self.core.queue.lock();
+        let changed = change(&mut queue);
+        let table = self.core.table.load();
+        self.core.serve(&mut queue, &table, &mut wakers);
+        self.core.end_hopeless(&mut queue, &table, &mut wakers);
+        drop(queue);
+        wake(wakers);
+        changed
+    }
+}
+
+fn check<T>(instances: &[InstanceSpec<T>]) -> Result<(), SpecError> {
+    if instances.len() > i32::MAX as usize {
+        return Err(SpecError::TooMany(instances.len()));
+    }
+    let mut ids = HashSet::with_capacity(instances.len());
+    match instances.iter().find(|spec| !ids.insert(spec.id.as_str())) {
+        Some(twice) => Err(SpecError::DuplicateId(twice.id.clone())),
+        None => Ok(()),
+    }
+}
+
+impl<T> Drop for Balancer<T> {
+    /// Instances hold the core and the core's table holds the instances; an empty table ends the
+    /// circle, and the wait of those who wait.
+    fn drop(&mut self) {
+        let policy = self.core.table.load().policy.clone();
+        let _old = self.change(|_| self.replace(policy, Vec::new()));
+    }
+}
+
+impl<T> fmt::Debug for Balancer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Balancer").field("instances", &self.instances()).finish_non_exhaustive()
+    }
+}

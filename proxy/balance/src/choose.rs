@@ -1,0 +1,217 @@
+//! The choice: open before busy, closest tier first, least loaded inside it, ties at random.
+//!
+//! Looks at live words and counts nothing; whoever takes the choice counts it by
+//! compare-and-swap. Must not know the queue.
+
+use fastrand::Rng;
+use smallvec::SmallVec;
+
+use crate::table::{SCAN_MOST, Seat, Table};
+use crate::wanted::Wanted;
+
+/// A seat and its word at the moment of the look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) seat: usize,
+    pub(crate) word: u64,
+}
+
+impl<T> Table<T> {
+    /// The seat that a request with these wishes should take now, or `None` if everything
+    /// eligible is full (or nothing is eligible, see [`Table::any_eligible`]).
+    pub(crate) fn choose(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
+        if self.seats.len() <= SCAN_MOST {
+            return self.choose_by_mask(wanted, rng);
+        }
+        self.choose_by_list(wanted, rng)
+    }
+
+    /// Whether any instance could take such a request if it had room.
+    pub(crate) fn any_eligible(&self, wanted: &Wanted<'_>) -> bool {
+        let fits = |seat: &Seat<T>| seat.live.available() && wanted.admits(&seat.instance);
+        match self.shortest(wanted.require) {
+            Listed::All => self.seats.iter().any(fits),
+            Listed::One(seat) => self.seats.get(seat).is_some_and(fits),
+            Listed::Only(seats) => {
+                seats.iter().any(|seat| self.seats.get(*seat as usize).is_some_and(fits))
+            }
+        }
+    }
+
+    fn choose_by_mask(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
+        let mut mask = self.mask();
+        for (key, value) in wanted.require {
+            mask &= self.mask_of(key, value);
+        }
+        for id in wanted.exclude {
+            mask &= !self.mask_of("id", id);
+        }
+        for (key, value) in wanted.prefer {
+            let preferred = mask & self.mask_of(key, value);
+            if let Some(choice) = self.scan_mask(preferred, rng) {
+                return Some(choice);
+            }
+        }
+        self.scan_mask(mask, rng)
+    }
+
+    fn mask_of(&self, key: &str, value: &str) -> u64 {
+        if key == "id" {
+            return self.seat(value).map_or(0, |seat| 1 << seat);
+        }
+        self.labels.posting(key, value).map_or(0, |posting| posting.mask)
+    }
+
+    /// One pass in the order of closeness: the first tier with an open seat wins; the first tier
+    /// with a busy one is kept in case there is none.
+    fn scan_mask(&self, mask: u64, rng: &mut Rng) -> Option<Choice> {
+        let mut busy: Option<(u64, u64)> = None;
+        let mut group = 0;
+        for tier in &self.tiers {
+            if tier.group != group && busy.is_some() {
+                break;
+            }
+            group = tier.group;
+            let (ties, least) = self.least_of(mask & tier.mask());
+            if ties == 0 {
+                continue;
+            }
+            if least < self.limits.soft {
+                return Some(Choice { seat: any_bit(ties, rng), word: least });
+            }
+            busy = busy.or(Some((ties, least)));
+        }
+        busy.map(|(ties, word)| Choice { seat: any_bit(ties, rng), word })
+    }
+
+    /// The seats with the smallest word below the hard limit, as bits, and that word.
+    fn least_of(&self, mut mask: u64) -> (u64, u64) {
+        let (mut ties, mut least) = (0, self.limits.hard);
+        while mask != 0 {
+            let seat = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            let word = self.seats.get(seat).map_or(u64::MAX, |s| s.live.word());
+            if word < least {
+                (ties, least) = (1 << seat, word);
+            } else if word == least && ties != 0 {
+                ties |= 1 << seat;
+            }
+        }
+        (ties, least)
+    }
+
+    fn choose_by_list(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
+        for label in wanted.prefer {
+            let mut both: SmallVec<[(&str, &str); 8]> = SmallVec::from_slice(wanted.require);
+            both.push(*label);
+            let narrower = Wanted { require: &both, prefer: &[], exclude: wanted.exclude };
+            if let Some(choice) = self.scan_list(&narrower, rng) {
+                return Some(choice);
+            }
+        }
+        self.scan_list(wanted, rng)
+    }
+
+    fn scan_list(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
+        match self.shortest(wanted.require) {
+            Listed::All => self.scan(0..self.seats.len(), wanted, rng),
+            Listed::One(seat) => self.scan(std::iter::once(seat), wanted, rng),
+            Listed::Only(seats) => self.scan(seats.iter().map(|s| *s as usize), wanted, rng),
+        }
+    }
+
+    /// As [`Self::scan_mask`], over any number of seats in the table's order.
+    fn scan(
+        &self,
+        seats: impl Iterator<Item = usize>,
+        wanted: &Wanted<'_>,
+        rng: &mut Rng,
+    ) -> Option<Choice> {
+        let (mut open, mut busy) = (Tie::default(), Tie::default());
+        let mut tiers = self.tiers.iter();
+        let mut tier = tiers.next()?;
+        for number in seats {
+            let Some(seat) = self.seats.get(number) else { continue };
+            while number >= tier.end as usize {
+                let next = tiers.next()?;
+                let left_group = next.group != tier.group;
+                tier = next;
+                if open.choice.is_some() || (left_group && busy.choice.is_some()) {
+                    return open.choice.or(busy.choice);
+                }
+                busy.settled = busy.choice.is_some();
+            }
+            let word = seat.live.word();
+            if word < self.limits.hard && wanted.admits(&seat.instance) {
+                let band = if word < self.limits.soft { &mut open } else { &mut busy };
+                band.offer(Choice { seat: number, word }, rng);
+            }
+        }
+        open.choice.or(busy.choice)
+    }
+
+    /// The fewest seats, in the table's order, among which all that bear the labels are.
+    fn shortest(&self, require: &[(&str, &str)]) -> Listed<'_> {
+        let mut shortest = Listed::All;
+        for (key, value) in require {
+            if *key == "id" {
+                return self.seat(value).map_or(Listed::Only(&[]), Listed::One);
+            }
+            let seats = self.labels.posting(key, value).map_or(&[][..], |p| &p.seats);
+            let shorter = match shortest {
+                Listed::Only(others) => seats.len() < others.len(),
+                _ => true,
+            };
+            if shorter {
+                shortest = Listed::Only(seats);
+            }
+        }
+        shortest
+    }
+}
+
+/// Where to look for the bearers of some labels.
+enum Listed<'a> {
+    All,
+    One(usize),
+    Only(&'a [u32]),
+}
+
+/// The least loaded so far, each of those that tie with the same chance.
+#[derive(Default)]
+struct Tie {
+    choice: Option<Choice>,
+    ties: u32,
+    /// A closer tier has won; nothing further away may replace it.
+    settled: bool,
+}
+
+impl Tie {
+    fn offer(&mut self, choice: Choice, rng: &mut Rng) {
+        match self.choice {
+            _ if self.settled => {}
+            Some(best) if best.word < choice.word => {}
+            Some(best) if best.word == choice.word => {
+                self.ties += 1;
+                if rng.u32(0..self.ties) == 0 {
+                    self.choice = Some(choice);
+                }
+            }
+            _ => {
+                self.choice = Some(choice);
+                self.ties = 1;
+            }
+        }
+    }
+}
+
+/// One of the set bits, each with the same chance. `mask` is not 0.
+fn any_bit(mut mask: u64, rng: &mut Rng) -> usize {
+    let ones = mask.count_ones();
+    if ones > 1 {
+        for _ in 0..rng.u32(0..ones) {
+            mask &= mask - 1;
+        }
+    }
+    mask.trailing_zeros() as usize
+}

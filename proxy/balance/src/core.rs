@@ -1,0 +1,219 @@
+//! What the threads share: the table, the queue, and the promise between them.
+//!
+//! The promise is that nobody waits while something eligible has room. A release counts down and
+//! then looks for waiters; a newcomer announces itself and then looks for room. All four steps
+//! are sequentially consistent, so at least one of the two sees the other.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::task::Waker;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use fastrand::Rng;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::balancer::{Picked, Refusal};
+use crate::departed::Departed;
+use crate::instance::Live;
+use crate::permit::Permit;
+use crate::queue::{Number, Queue, RETRY_AFTER_UNKNOWN, Ticket};
+use crate::table::Table;
+use crate::waiter::{Place, Waiter};
+use crate::wanted::{Requirement, Wanted, owned};
+
+/// Waiters to wake once the lock is gone.
+pub(crate) type Wakers = SmallVec<[Waker; 4]>;
+
+pub(crate) struct Core<T> {
+    pub(crate) table: ArcSwap<Table<T>>,
+    /// Waiters in the queue, and newcomers about to become one.
+    waiting: AtomicUsize,
+    pub(crate) queue: Mutex<Queue<T>>,
+    /// Only taken while the queue's lock is held.
+    pub(crate) departed: Mutex<Departed>,
+}
+
+impl<T> Core<T> {
+    pub(crate) fn new(table: Table<T>, seed: u64) -> Self {
+        Self {
+            table: ArcSwap::from_pointee(table),
+            waiting: AtomicUsize::new(0),
+            queue: Mutex::new(Queue::new(seed)),
+            departed: Mutex::default(),
+        }
+    }
+
+    /// Makes a table the one that picks look at. The queue's lock is held.
+    pub(crate) fn publish(&self, table: Table<T>) {
+        for (number, seat) in table.seats.iter().enumerate() {
+            seat.live.set_seat(number as u32);
+        }
+        self.table.store(Arc::new(table));
+    }
+
+    /// A permit, a place in the queue, or a refusal.
+    pub(crate) fn pick(
+        self: &Arc<Self>,
+        wanted: &Wanted<'_>,
+        rng: &mut Rng,
+        now: Duration,
+    ) -> Picked<T> {
+        if self.waiting.load(SeqCst) == 0
+            && let Some(permit) = take(&self.table.load(), wanted, rng)
+        {
+            return Picked::Permit(permit);
+        }
+        self.pick_in_turn(wanted, rng, now)
+    }
+
+    /// The way through the queue: first who waits, then this one.
+    fn pick_in_turn(
+        self: &Arc<Self>,
+        wanted: &Wanted<'_>,
+        rng: &mut Rng,
+        now: Duration,
+    ) -> Picked<T> {
+        let mut wakers = Wakers::new();
+        let mut queue = self.queue.lock();
+        let table = self.table.load();
+        self.serve(&mut queue, &table, &mut wakers);
+        // Announced before the last look: see the promise above.
+        self.waiting.fetch_add(1, SeqCst);
+        let picked = match take(&table, wanted, rng) {
+            Some(permit) => Picked::Permit(permit),
+            None => match enqueue(&mut queue, &table, wanted, now) {
+                Ok((place, number)) => Picked::Wait(Waiter::new(self.clone(), place, number)),
+                Err(refusal) => Picked::Refused(refusal),
+            },
+        };
+        if !matches!(picked, Picked::Wait(_)) {
+            self.waiting.fetch_sub(1, SeqCst);
+        }
+        drop(queue);
+        wake(wakers);
+        picked
+    }
+
+    /// Gives a place back, to the longest waiting request that may have it.
+    pub(crate) fn release(&self, live: &Arc<Live>) {
+        live.give_back();
+        if self.waiting.load(SeqCst) > 0 {
+            self.offer(live);
+        }
+    }
+
+    /// Offers one instance's room to those who wait, in their order.
+    fn offer(&self, live: &Arc<Live>) {
+        let mut wakers = Wakers::new();
+        let mut queue = self.queue.lock();
+        let table = self.table.load();
+        if let Some(seat) = table.seat_of(live).and_then(|seat| table.seats.get(seat)) {
+            while let Some(line) = queue.earliest(|_, l| l.requirement.admits(&seat.instance)) {
+                let Some(word) = live.take_below(table.limits.hard) else { break };
+                let permit = Permit::counted(seat.instance.clone(), table.limits.band(word as u32));
+                self.hand_over(&mut queue, line, permit, &mut wakers);
+            }
+        }
+        drop(queue);
+        wake(wakers);
+    }
+
+    /// Serves, in their order, all who wait and for whom there is room anywhere.
+    pub(crate) fn serve(&self, queue: &mut Queue<T>, table: &Table<T>, wakers: &mut Wakers) {
+        let mut stuck: SmallVec<[u64; 8]> = SmallVec::new();
+        let mut rng = queue.rng.clone();
+        while let Some(line) = queue.earliest(|line, _| !stuck.contains(&line)) {
+            let permit = queue.line(line).and_then(|l| {
+                let head = l.head()?;
+                l.requirement.with(&head.prefer, |wanted| take(table, wanted, &mut rng))
+            });
+            match permit {
+                Some(permit) => self.hand_over(queue, line, permit, wakers),
+                // Nothing is given back while the lock is held here, so it stays stuck.
+                None => stuck.push(line),
+            }
+        }
+        queue.rng = rng;
+    }
+
+    fn hand_over(&self, queue: &mut Queue<T>, line: u64, permit: Permit<T>, wakers: &mut Wakers) {
+        if let Some(ticket) = queue.pop(line) {
+            self.waiting.fetch_sub(1, SeqCst);
+            wakers.extend(ticket.place.answer(Ok(permit)));
+        }
+    }
+
+    /// Ends the wait of those for whom nothing eligible is left.
+    pub(crate) fn end_hopeless(&self, queue: &mut Queue<T>, table: &Table<T>, wakers: &mut Wakers) {
+        let hopeless: Vec<u64> = queue
+            .lines()
+            .filter(|(_, line)| !line.requirement.with(&[], |wanted| table.any_eligible(wanted)))
+            .map(|(number, _)| number)
+            .collect();
+        for line in hopeless {
+            for ticket in queue.clear(line) {
+                self.waiting.fetch_sub(1, SeqCst);
+                wakers.extend(ticket.place.answer(Err(Refusal::NoInstance)));
+            }
+        }
+    }
+
+    /// A waiter went away.
+    pub(crate) fn leave(&self, number: Number) {
+        let left = self.queue.lock().remove(number);
+        if left.is_some() {
+            self.waiting.fetch_sub(1, SeqCst);
+        }
+    }
+}
+
+/// Chooses and counts. A choice whose instance has changed meanwhile is made anew; each such
+/// round means that another thread got its place.
+fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Permit<T>> {
+    loop {
+        let choice = table.choose(wanted, rng)?;
+        let seat = table.seats.get(choice.seat)?;
+        if seat.live.take_seen(choice.word) {
+            let band = table.limits.band(choice.word as u32);
+            return Some(Permit::counted(seat.instance.clone(), band));
+        }
+    }
+}
+
+fn enqueue<T>(
+    queue: &mut Queue<T>,
+    table: &Table<T>,
+    wanted: &Wanted<'_>,
+    now: Duration,
+) -> Result<(Arc<Place<T>>, Number), Refusal> {
+    if !table.any_eligible(wanted) {
+        return Err(Refusal::NoInstance);
+    }
+    let requirement = Requirement::of(wanted);
+    let line = queue.line_of(&requirement);
+    let mut retry_after = RETRY_AFTER_UNKNOWN;
+    if let Some(line) = line.and_then(|line| queue.line(line)) {
+        retry_after = line.retry_after(now);
+        if line.age(now) >= table.policy.shed_after {
+            return Err(Refusal::Overloaded { retry_after });
+        }
+    }
+    if queue.waiting() >= table.policy.places(table.seats.len()) {
+        return Err(Refusal::QueueFull { retry_after });
+    }
+    let place = Arc::new(Place::new());
+    let ticket = Ticket { place: place.clone(), prefer: owned(wanted.prefer).into() };
+    match queue.push(line, requirement, ticket, now) {
+        Some(number) => Ok((place, number)),
+        None => Err(Refusal::QueueFull { retry_after }),
+    }
+}
+
+pub(crate) fn wake(wakers: Wakers) {
+    for waker in wakers {
+        waker.wake();
+    }
+}

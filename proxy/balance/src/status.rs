@@ -1,0 +1,101 @@
+//! What there is to see of a service: for the status page, metrics and plugins.
+//!
+//! A view of one moment; must not change anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::Core;
+use crate::instance::Label;
+use crate::policy::{Band, Limits};
+use crate::rtt::RttClass;
+use crate::table::Seat;
+
+/// One instance at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceStatus {
+    /// Unique within the service.
+    pub id: Arc<str>,
+    /// As it was written.
+    pub address: Arc<str>,
+    /// The region it runs in.
+    pub region: Arc<str>,
+    /// The operator's own labels.
+    pub labels: Box<[Label]>,
+    /// How full it is, whether or not it may get traffic.
+    pub band: Band,
+    /// Permits held.
+    pub in_flight: u32,
+    /// From which `in_flight` it is busy.
+    pub soft_limit: u32,
+    /// From which `in_flight` it is full; `None`: never.
+    pub hard_limit: Option<u32>,
+    /// Its round trip, if known.
+    pub rtt: Option<Duration>,
+    /// The class that the round trip is in, after hysteresis.
+    pub class: RttClass,
+    /// As the health checks found it.
+    pub healthy: bool,
+    /// Gets nothing new, by the operator's wish.
+    pub draining: bool,
+}
+
+/// The queue at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// Requests that wait.
+    pub waiting: usize,
+    /// Requests that may wait.
+    pub places: usize,
+    /// How long the oldest line has not been empty; zero if nobody waits.
+    pub age: Duration,
+    /// Whether newcomers of that line are refused at once.
+    pub shedding: bool,
+    /// What a client that is turned away now should be told.
+    pub retry_after: Duration,
+}
+
+impl InstanceStatus {
+    pub(crate) fn of<T>(seat: &Seat<T>, limits: Limits, hard_limit: Option<u32>) -> Self {
+        let instance = &seat.instance;
+        let in_flight = seat.live.in_flight();
+        Self {
+            id: instance.id.clone(),
+            address: instance.address.clone(),
+            region: instance.region.clone(),
+            labels: instance.labels.clone(),
+            band: limits.band(in_flight),
+            in_flight,
+            soft_limit: limits.soft as u32,
+            hard_limit,
+            rtt: seat.live.rtt(),
+            class: seat.live.class(),
+            healthy: seat.live.healthy(),
+            draining: seat.live.draining(),
+        }
+    }
+}
+
+impl<T> Core<T> {
+    pub(crate) fn instances(&self) -> Vec<InstanceStatus> {
+        let table = self.table.load();
+        let status =
+            |seat: &Seat<T>| InstanceStatus::of(seat, table.limits, table.policy.hard_limit);
+        table.seats.iter().map(status).collect()
+    }
+
+    pub(crate) fn queue_status(&self, now: Duration) -> QueueStatus {
+        let queue = self.queue.lock();
+        let table = self.table.load();
+        let oldest = queue.lines().map(|(_, line)| line).max_by_key(|line| line.age(now));
+        let age = oldest.map_or(Duration::ZERO, |line| line.age(now));
+        QueueStatus {
+            waiting: queue.waiting(),
+            places: table.policy.places(table.seats.len()),
+            age,
+            shedding: oldest.is_some() && age >= table.policy.shed_after,
+            retry_after: oldest
+                .map_or(crate::queue::RETRY_AFTER_UNKNOWN, |line| line.retry_after(now)),
+        }
+    }
+}

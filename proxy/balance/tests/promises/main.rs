@@ -1,0 +1,4 @@
+//! What the balancer promises, one file per promise.
+
+mod example;
+mod service;
