@@ -1,1 +1,53 @@
-//! Text to Plan: reads hither.toml, reports every problem at once, knows no runtime.
+//! Text to Plan: reads `hither.toml`, reports every problem at once, knows no runtime.
+//!
+//! The way of a file: [`Source`] (name and text) -> a tree with places (`syntax`) -> `raw` (typed,
+//! as written, read through `read`, which also yields the JSON Schema) -> `check` (what only the
+//! whole file can tell) -> [`Plan`]. Problems met on the way are gathered, never thrown, and become
+//! one [`Report`].
+//!
+//! It must not know how a plan is carried out, and it reads neither the environment nor any file
+//! but the one it is given.
+
+mod check;
+mod environment;
+mod findings;
+mod plan;
+mod plugin_config;
+mod raw;
+mod read;
+mod report;
+mod schema;
+mod source;
+mod syntax;
+mod value;
+
+pub use environment::Environment;
+pub use plan::{
+    AdminPlan, AttachmentPlan, ConcurrencyPlan, EdgePlan, InstancePlan, LimitPlan, ListenerPlan,
+    LogPlan, OriginPlan, Plan, PluginPlan, QueuePlan, RetryPlan, ServicePlan, TimeoutsPlan,
+};
+pub use report::{Problem, Related, Report};
+pub use schema::schema;
+pub use source::{ReadError, Source};
+pub use value::{
+    AccessLog, AdminAddress, Capability, ConcurrencyType, Digest, HostPattern, Isolation, LimitKey,
+    LogFormat, LogLevel, Name, OnFailure, PathPrefix, Rate, Size, SoftLimitScope, Spread,
+};
+
+/// Reads `source` into a [`Plan`].
+///
+/// What the file leaves open is taken from `environment` or from the defaults that
+/// [`schema`] documents.
+///
+/// # Errors
+/// Every problem of the file at once, in the order of the text.
+pub fn load(source: &Source, environment: &Environment) -> Result<Plan, Report> {
+    let mut findings = findings::Findings::default();
+    let tree = syntax::parse(source.text(), &mut findings);
+    let raw = read::read_root::<raw::RawFile>(&tree, &mut findings);
+    let plan = check::check(raw, source.folder(), environment, &mut findings);
+    match plan {
+        Some(plan) if findings.is_empty() => Ok(plan),
+        _ => Err(Report::new(source, findings)),
+    }
+}

@@ -1,0 +1,116 @@
+//! The proxy itself: what the environment adds, and what must be protected.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use super::Check;
+use crate::findings::Finding;
+use crate::plan::{AdminPlan, EdgePlan, ListenerPlan, LogPlan, OriginPlan};
+use crate::raw::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
+use crate::read::At;
+use crate::value::{AccessLog, AdminAddress, FilePath, Name};
+
+impl Check<'_> {
+    pub(super) fn edge(&mut self, raw: RawEdge) -> Option<EdgePlan> {
+        let host_name = &self.environment.host_name;
+        let name = raw.name.map_or_else(|| Name::from_any(host_name, "edge"), |at| at.value);
+        let region = match raw.region {
+            Some(at) => Some(at.value),
+            None => self.region(),
+        };
+        let threads = match raw.threads {
+            Some(at) => at.value,
+            None => u32::try_from(self.environment.cores.get()).unwrap_or(u32::MAX),
+        };
+        let plugin_cache = match raw.plugin_cache {
+            Some(at) => self.path(&at),
+            None => self.default_plugin_cache(),
+        };
+        Some(EdgePlan {
+            name,
+            region: region?,
+            threads: NonZeroU32::new(threads)?,
+            drain_timeout: raw.drain_timeout.value,
+            upstream_keepalive: raw.upstream_keepalive.value,
+            plugin_cache,
+        })
+    }
+
+    fn region(&mut self) -> Option<Name> {
+        let Some(variable) = &self.environment.region else {
+            return Some(Name::from_any("local", "local"));
+        };
+        match Name::parse(&variable.value) {
+            Ok(name) => Some(name),
+            Err(complaint) => {
+                let message = format!("the environment's region: {}", complaint.message);
+                let mut finding = Finding::outside(format!("${}", variable.name), message)
+                    .example(format!("{}=ams", variable.name));
+                finding.label = complaint.label;
+                finding.help = complaint.help;
+                self.findings.push(finding);
+                None
+            }
+        }
+    }
+
+    /// A path as the file means it.
+    pub(super) fn path(&self, at: &At<FilePath>) -> PathBuf {
+        self.folder.join(&at.value.0)
+    }
+
+    /// The XDG base directory specification, which tells to ignore relative folders.
+    fn default_plugin_cache(&self) -> PathBuf {
+        let absolute = |folder: &Option<String>| {
+            folder.as_ref().map(PathBuf::from).filter(|folder| folder.is_absolute())
+        };
+        absolute(&self.environment.cache_home)
+            .or_else(|| Some(absolute(&self.environment.home)?.join(".cache")))
+            .map_or_else(|| self.folder.join("run/plugins"), |cache| cache.join("hither/plugins"))
+    }
+
+    pub(super) fn admin(&mut self, raw: RawAdmin) -> AdminPlan {
+        if !raw.address.value.is_local() && raw.token_file.is_none() {
+            let message = "the admin API can be reached from elsewhere, so it needs `token_file`";
+            let finding = Finding::at(&raw.address.spot, message)
+                .label("neither loopback nor a Unix socket")
+                .help("whoever reaches it can replace plugins and the configuration")
+                .example("token_file = \"admin.token\"")
+                .absent();
+            self.findings.push(finding);
+        }
+        let address = match raw.address.value {
+            AdminAddress::Unix(path) => AdminAddress::Unix(self.folder.join(path)),
+            tcp @ AdminAddress::Tcp(_) => tcp,
+        };
+        AdminPlan { address, token_file: raw.token_file.map(|at| self.path(&at)) }
+    }
+
+    pub(super) fn log(&self, raw: RawLog) -> LogPlan {
+        let access = match raw.access.value {
+            AccessLog::File(path) => AccessLog::File(self.folder.join(path)),
+            other => other,
+        };
+        LogPlan { format: raw.format.value, access, level: raw.level.value }
+    }
+}
+
+pub(super) fn listener(raw: RawListener) -> Option<ListenerPlan> {
+    let networks = raw.trusted_proxies.value.into_iter();
+    Some(ListenerPlan {
+        address: raw.address?.value.0,
+        trusted_proxies: networks.map(|at| at.value.0).collect(),
+        head_timeout: raw.head_timeout.value,
+        max_head: raw.max_head.value,
+        max_header_lines: raw.max_header_lines.value,
+        idle_timeout: raw.idle_timeout.value,
+    })
+}
+
+pub(super) fn origin(raw: RawOrigin, edge_region: &Name) -> Option<OriginPlan> {
+    Some(OriginPlan {
+        address: raw.address?.value.0,
+        region: raw.region.map_or_else(|| edge_region.clone(), |at| at.value),
+        delay: raw.delay.value,
+    })
+}

@@ -1,0 +1,55 @@
+//! Raw -> Plan: what only the whole file, or the machine, can tell. Defaults that depend on others,
+//! names that must resolve, things that must differ. Must not know how values are written.
+
+mod bind;
+mod edge;
+mod plugin;
+mod route;
+mod service;
+mod unique;
+
+use std::path::Path;
+
+use crate::environment::Environment;
+use crate::findings::{Finding, Findings};
+use crate::plan::Plan;
+use crate::raw::RawFile;
+
+/// What every check may use.
+struct Check<'a> {
+    folder: &'a Path,
+    environment: &'a Environment,
+    findings: &'a mut Findings,
+}
+
+/// Checks the whole file. `None` only if something was found.
+pub(crate) fn check(
+    raw: RawFile,
+    folder: &Path,
+    environment: &Environment,
+    findings: &mut Findings,
+) -> Option<Plan> {
+    let mut check = Check { folder, environment, findings };
+    if raw.listeners.is_empty() {
+        let finding = Finding::at(&raw.spot, "no listener: nobody could reach this proxy")
+            .example("[[listener]]\naddress = \"127.0.0.1:8080\"");
+        check.findings.push(finding.absent());
+    }
+    if raw.services.is_empty() {
+        let finding = Finding::at(&raw.spot, "no service: there is nothing to serve")
+            .example("[[service.web.instance]]\nid = \"ams-1\"\naddress = \"127.0.0.1:9001\"");
+        check.findings.push(finding.absent());
+    }
+    check.distinct_binds(&raw);
+    check.distinct_routes(&raw.services);
+    let edge = check.edge(raw.edge)?;
+    let region = edge.region.clone();
+    let admin = check.admin(raw.admin);
+    let log = check.log(raw.log);
+    let listeners = raw.listeners.into_iter().filter_map(edge::listener).collect();
+    let origins =
+        raw.origins.into_iter().filter_map(|origin| edge::origin(origin, &region)).collect();
+    let services = check.services(raw.services, &raw.plugins, &region);
+    let plugins = check.plugins(raw.plugins);
+    Some(Plan { edge, admin, log, listeners, services, plugins, origins })
+}

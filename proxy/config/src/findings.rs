@@ -1,0 +1,129 @@
+//! Problems while they are gathered: places are byte spans here and become lines and columns in
+//! `report`. Must not know the text they point into.
+
+use std::ops::Range;
+
+/// Where in the file something stands: bytes, and the path of keys that leads there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) span: Range<usize>,
+    pub(crate) place: String,
+}
+
+impl Spot {
+    /// The spot of `key` inside this table.
+    pub(crate) fn inside(&self, key: &str, span: Range<usize>) -> Self {
+        Self { span, place: join(&self.place, key) }
+    }
+}
+
+/// `place.key`, with the key quoted as TOML wants it.
+pub(crate) fn join(place: &str, key: &str) -> String {
+    let bare = !key.is_empty()
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let key = if bare { key.to_owned() } else { format!("{key:?}") };
+    if place.is_empty() { key } else { format!("{place}.{key}") }
+}
+
+/// One problem, built up by its discoverer.
+#[derive(Debug, Clone)]
+pub(crate) struct Finding {
+    pub(crate) spot: Option<Spot>,
+    pub(crate) place: String,
+    pub(crate) message: String,
+    pub(crate) label: Option<String>,
+    pub(crate) help: Option<String>,
+    pub(crate) example: Option<String>,
+    pub(crate) related: Option<(Spot, String)>,
+    /// Something is not there. Said only of files without syntax errors, since behind one of
+    /// those it may well be there.
+    pub(crate) absence: bool,
+}
+
+impl Finding {
+    /// A problem at a place of the file.
+    pub(crate) fn at(spot: &Spot, message: impl Into<String>) -> Self {
+        let mut finding = Self::outside(spot.place.clone(), message);
+        finding.spot = Some(spot.clone());
+        finding
+    }
+
+    /// A problem that no line of the file shows, such as an environment variable's value.
+    pub(crate) fn outside(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            spot: None,
+            place: place.into(),
+            message: message.into(),
+            label: None,
+            help: None,
+            example: None,
+            related: None,
+            absence: false,
+        }
+    }
+
+    /// The few words that stand under the caret.
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Why, or what to do.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Lines of TOML that would be right.
+    pub(crate) fn example(mut self, example: impl Into<String>) -> Self {
+        self.example = Some(example.into());
+        self
+    }
+
+    /// Another place that belongs to the problem.
+    pub(crate) fn related(mut self, spot: &Spot, message: impl Into<String>) -> Self {
+        self.related = Some((spot.clone(), message.into()));
+        self
+    }
+
+    /// See [`Finding::absence`].
+    pub(crate) fn absent(mut self) -> Self {
+        self.absence = true;
+        self
+    }
+}
+
+/// Everything found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    syntax: Vec<(Finding, Range<usize>)>,
+    list: Vec<Finding>,
+}
+
+impl Findings {
+    pub(crate) fn push(&mut self, finding: Finding) {
+        self.list.push(finding);
+    }
+
+    /// A syntax error: what stands on its lines (a byte span) cannot be judged any further.
+    pub(crate) fn push_syntax(&mut self, finding: Finding, lines: Range<usize>) {
+        self.syntax.push((finding, lines));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.syntax.is_empty() && self.list.is_empty()
+    }
+
+    /// The problems worth telling: without what a syntax error alone may have caused.
+    pub(crate) fn into_list(self) -> Vec<Finding> {
+        let Self { syntax, mut list } = self;
+        if !syntax.is_empty() {
+            let broken = |at: usize| syntax.iter().any(|(_, lines)| lines.contains(&at));
+            list.retain(|finding| {
+                let judged = finding.spot.as_ref().is_none_or(|spot| !broken(spot.span.start));
+                judged && !finding.absence
+            });
+        }
+        syntax.into_iter().map(|(finding, _)| finding).chain(list).collect()
+    }
+}

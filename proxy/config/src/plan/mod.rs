@@ -1,0 +1,106 @@
+//! The validated wish: what the rest of the proxy builds from. Complete (defaults are filled in),
+//! consistent (names resolve, limits fit each other) and comparable, so that a reload can tell what
+//! changed. Must not know how it was written.
+
+mod plugin;
+mod service;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use plugin::PluginPlan;
+pub use service::{
+    AttachmentPlan, ConcurrencyPlan, InstancePlan, LimitPlan, QueuePlan, RetryPlan, ServicePlan,
+    TimeoutsPlan,
+};
+
+use crate::value::{AccessLog, AdminAddress, LogFormat, LogLevel, Name, Size};
+
+/// A whole configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// This proxy itself.
+    pub edge: EdgePlan,
+    /// The admin API.
+    pub admin: AdminPlan,
+    /// Application log and access log.
+    pub log: LogPlan,
+    /// Where clients are served, in the order of the file; never empty, and no two collide.
+    pub listeners: Vec<ListenerPlan>,
+    /// What is served; never empty. No two claim the same host and path prefix.
+    pub services: BTreeMap<Name, ServicePlan>,
+    /// Plugins, used or not.
+    pub plugins: BTreeMap<Name, PluginPlan>,
+    /// Origins to run in this process, for trying things out.
+    pub origins: Vec<OriginPlan>,
+}
+
+/// `[edge]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct EdgePlan {
+    /// What this edge is called.
+    pub name: Name,
+    /// Where it stands.
+    pub region: Name,
+    /// Threads that serve requests.
+    pub threads: NonZeroU32,
+    /// How long requests may still run once the proxy was asked to end.
+    pub drain_timeout: Duration,
+    /// Idle upstream connections that each thread keeps; 0 keeps none.
+    pub upstream_keepalive: u32,
+    /// Folder for compiled plugins; it need not exist yet.
+    pub plugin_cache: PathBuf,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdminPlan {
+    /// Where it listens.
+    pub address: AdminAddress,
+    /// File with the bearer token that callers must show; there is one unless the address is local.
+    pub token_file: Option<PathBuf>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogPlan {
+    /// How the application log (stderr) is written.
+    pub format: LogFormat,
+    /// Where the access log goes.
+    pub access: AccessLog,
+    /// The least severe level of the application log.
+    pub level: LogLevel,
+}
+
+/// `[[listener]]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListenerPlan {
+    /// Where to listen; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// From a head's first byte until it is complete.
+    pub head_timeout: Duration,
+    /// The largest head.
+    pub max_head: Size,
+    /// The most header lines.
+    pub max_header_lines: u32,
+    /// Between two requests of a connection.
+    pub idle_timeout: Duration,
+}
+
+/// `[[origin]]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct OriginPlan {
+    /// Where it listens; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// What it says it is in.
+    pub region: Name,
+    /// How long it waits before each answer.
+    pub delay: Duration,
+}

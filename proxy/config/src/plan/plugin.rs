@@ -1,0 +1,35 @@
+//! What one plugin may do and cost.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::value::{Capability, Digest, Isolation, OnFailure, Size};
+
+/// `[plugin.NAME]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginPlan {
+    /// Its WebAssembly file, absolute if the configuration's folder is.
+    pub file: PathBuf,
+    /// What the file's SHA-256 must be; none: not checked.
+    pub sha256: Option<Digest>,
+    /// What it may use of the proxy.
+    pub grants: BTreeSet<Capability>,
+    /// What a failed call means.
+    pub on_failure: OnFailure,
+    /// How long an instance of it lives.
+    pub isolation: Isolation,
+    /// The longest a call may take.
+    pub time: Duration,
+    /// The most memory of one instance.
+    pub memory: Size,
+    /// The most pooled instances.
+    pub instances: NonZeroU32,
+    /// The size of its store; of no effect unless [`Capability::Store`] is granted.
+    pub store: Size,
+    /// Its own configuration, an object; empty when the file has none.
+    pub config: Value,
+}

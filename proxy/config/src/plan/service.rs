@@ -1,0 +1,123 @@
+//! What one service wishes for.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::value::{
+    ConcurrencyType, HostPattern, LimitKey, Name, PathPrefix, Rate, Size, SoftLimitScope, Spread,
+};
+
+/// `[service.NAME]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServicePlan {
+    /// Which hosts it answers for; never empty ([`HostPattern::Any`] when none is named).
+    pub hosts: Vec<HostPattern>,
+    /// Which paths.
+    pub path_prefix: PathPrefix,
+    /// The plugins its requests pass, in this order, each once.
+    pub plugins: Vec<AttachmentPlan>,
+    /// The largest request body; none: no bound.
+    pub max_body: Option<Size>,
+    /// How much each instance takes at once.
+    pub concurrency: ConcurrencyPlan,
+    /// Where requests wait while every instance is full.
+    pub queue: QueuePlan,
+    /// How often a request is tried.
+    pub retry: RetryPlan,
+    /// How long instances may take.
+    pub timeouts: TimeoutsPlan,
+    /// Rate limits, in the order of the file; names differ.
+    pub limits: Vec<LimitPlan>,
+    /// Its servers; never empty, ids and addresses differ.
+    pub instances: Vec<InstancePlan>,
+}
+
+/// A plugin as one service uses it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttachmentPlan {
+    /// A key of [`crate::Plan::plugins`].
+    pub plugin: Name,
+    /// What it is configured with here: the service's own configuration if there is one, else the
+    /// plugin's.
+    pub config: Value,
+}
+
+/// `[service.NAME.concurrency]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConcurrencyPlan {
+    /// What the limits count.
+    pub counts: ConcurrencyType,
+    /// From here on an instance is busy.
+    pub soft_limit: NonZeroU32,
+    /// Here it is full; never below the soft limit. None: never full.
+    pub hard_limit: Option<NonZeroU32>,
+    /// How far to look for an instance that is not busy.
+    pub soft_limit_scope: SoftLimitScope,
+    /// How load spreads over almost equally close instances.
+    pub spread: Spread,
+}
+
+/// `[service.NAME.queue]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueuePlan {
+    /// The most requests that wait; 0: none does.
+    pub max_waiting: u32,
+    /// How long one may wait.
+    pub timeout: Duration,
+    /// After so long with every instance full and the queue never empty, newcomers are refused.
+    pub shed_after: Duration,
+}
+
+/// `[service.NAME.retry]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryPlan {
+    /// Tries in all; 1 never tries again.
+    pub attempts: NonZeroU32,
+}
+
+/// `[service.NAME.timeouts]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimeoutsPlan {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// Until the head of the response is complete.
+    pub first_byte: Duration,
+    /// Between two pieces of a body or upgraded stream.
+    pub idle: Duration,
+}
+
+/// `[[service.NAME.limit]]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct LimitPlan {
+    /// Its name; a reload keeps the counters of a limit whose name stays.
+    pub name: Name,
+    /// What is counted apart; empty: the whole service.
+    pub key: Vec<LimitKey>,
+    /// How many in what time. The time in which a whole burst comes back is at most a year.
+    pub rate: Rate,
+    /// How many may come at once.
+    pub burst: NonZeroU32,
+    /// Count and tell, but refuse nothing.
+    pub shadow: bool,
+}
+
+/// `[[service.NAME.instance]]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstancePlan {
+    /// Its name, unique in the service.
+    pub id: Name,
+    /// Where it is reached, unique in the service.
+    pub address: SocketAddr,
+    /// Where it stands.
+    pub region: Name,
+    /// What plugins choose by, without `id` and `region`, which are labels by themselves.
+    pub labels: BTreeMap<Name, String>,
+    /// Its fixed round trip; none: to be measured.
+    pub rtt: Option<Duration>,
+    /// Speak HTTP/2 with prior knowledge (RFC 9113 section 3.3).
+    pub http2: bool,
+}

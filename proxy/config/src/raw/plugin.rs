@@ -1,0 +1,76 @@
+//! `[plugin.NAME]`
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::read::{At, Fields, Shape};
+use crate::value::{Capability, Digest, FilePath, Isolation, OnFailure, Size};
+
+/// A hook that may run longer holds its thread's other requests up.
+const LONGEST: Duration = Duration::from_secs(10);
+/// A linear memory has at least one page of 64 KiB and at most 4 GiB (core specification 4.2.8).
+const LEAST_MEMORY: Size = Size::new(64 << 10);
+const MOST_MEMORY: Size = Size::new(4 << 30);
+/// Pooled instances reserve address space each.
+const MOST_INSTANCES: u32 = 4096;
+
+/// `[plugin.NAME]`
+#[derive(Debug)]
+pub(crate) struct RawPlugin {
+    pub(crate) file: Option<At<FilePath>>,
+    pub(crate) sha256: Option<At<Digest>>,
+    pub(crate) grants: At<Vec<At<Capability>>>,
+    pub(crate) on_failure: At<OnFailure>,
+    pub(crate) isolation: At<Isolation>,
+    pub(crate) time: At<Duration>,
+    pub(crate) memory: At<Size>,
+    pub(crate) instances: At<u32>,
+    pub(crate) store: Option<At<Size>>,
+    pub(crate) config: Option<Value>,
+}
+
+impl Shape for RawPlugin {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            file: fields.required("file", "The plugin's WebAssembly file."),
+            sha256: fields.optional("sha256", "What the file's SHA-256 must be; default: any."),
+            grants: fields.list("grants", "What it may use of the proxy; default: nothing."),
+            on_failure: fields.or(
+                "on_failure",
+                OnFailure::ByHook,
+                "When a call fails: skip the plugin, or reject the request with 503; by-hook \
+                 skips routing and rejects in filters.",
+            ),
+            isolation: fields.or(
+                "isolation",
+                Isolation::Pooled,
+                "Whether an instance of the plugin serves many requests or one.",
+            ),
+            time: fields.bounded(
+                "time",
+                Duration::from_millis(5),
+                Duration::from_millis(1)..=LONGEST,
+                "The longest a call may take.",
+            ),
+            memory: fields.bounded(
+                "memory",
+                Size::new(32 << 20),
+                LEAST_MEMORY..=MOST_MEMORY,
+                "The most memory of one instance of the plugin.",
+            ),
+            instances: fields.bounded(
+                "instances",
+                64,
+                1..=MOST_INSTANCES,
+                "The most pooled instances of the plugin.",
+            ),
+            store: fields.bounded_optional(
+                "store",
+                Size::new(1 << 10)..=Size::new(1 << 30),
+                "The size of its store, when \"store\" is granted; default: \"1MiB\".",
+            ),
+            config: fields.json("config", "The plugin's own configuration, handed to it as JSON."),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Durations, written with their unit: `"250us"`, `"1.5s"`, `"1m30s"`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use toml::de::DeValue;
+
+use crate::read::{Complaint, Scalar, text};
+
+const UNITS: [(&str, u64); 5] = [
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+const UNITS_IN_WORDS: &str = "the units are us, ms, s, m and h, as in \"250us\" or \"1m30s\"";
+
+impl Scalar for Duration {
+    const WHAT: &'static str = "a duration in quotes with its unit";
+    const EXAMPLE: &'static str = "\"10s\"";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
+        if let DeValue::Integer(number) = value {
+            let meant = format!("did you mean \"{}s\"?", number.as_str());
+            return Err(Complaint::wrong_kind::<Self>(value).label(meant).help(UNITS_IN_WORDS));
+        }
+        let text = text::<Self>(value)?;
+        parse(text).ok_or_else(|| Complaint::not_a::<Self>(text).help(UNITS_IN_WORDS))
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": r"^([0-9]+(\.[0-9]{1,9})?(us|ms|s|m|h))+$" })
+    }
+
+    fn written(&self) -> Value {
+        json!(show(*self))
+    }
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut nanos: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|char: char| !char.is_ascii_digit())?;
+        let whole: u64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let mut fraction = "";
+        if let Some(after) = rest.strip_prefix('.') {
+            let digits = after.find(|char: char| !char.is_ascii_digit())?;
+            fraction = &after[..digits];
+            rest = &after[digits..];
+            if fraction.is_empty() || fraction.len() > 9 {
+                return None;
+            }
+        }
+        let letters = rest.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let (_, unit) = UNITS.iter().find(|(name, _)| *name == &rest[..letters])?;
+        rest = &rest[letters..];
+        nanos = nanos.checked_add(whole.checked_mul(*unit)?)?;
+        if !fraction.is_empty() {
+            let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
+            let part = fraction.parse::<u128>().ok()? * u128::from(*unit) / scale;
+            nanos = nanos.checked_add(u64::try_from(part).ok()?)?;
+        }
+    }
+    (!text.is_empty()).then(|| Duration::from_nanos(nanos))
+}
+
+/// In the largest unit that gives a whole number.
+fn show(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    let fitting = UNITS.iter().rev().find(|(_, unit)| nanos % u128::from(*unit) == 0);
+    match fitting {
+        _ if nanos == 0 => "0s".to_owned(),
+        Some((name, unit)) => format!("{}{name}", nanos / u128::from(*unit)),
+        None => format!("{}s", duration.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_units_only() {
+        assert_eq!(parse("10s"), Some(Duration::from_secs(10)));
+        assert_eq!(parse("0.4ms"), Some(Duration::from_micros(400)));
+        assert_eq!(parse("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse("0s"), Some(Duration::ZERO));
+        for bad in ["", "s", "10", "10 s", "-1s", "1.s", ".5s", "1x", "10S", "1e3s", "１s"] {
+            assert_eq!(parse(bad), None, "{bad:?} was taken");
+        }
+        assert_eq!(parse("99999999999999999999h"), None);
+        assert_eq!(parse("9999999999h"), None);
+    }
+
+    #[test]
+    fn durations_are_shown_as_they_would_be_written() {
+        for text in ["30s", "5ms", "1m", "90s", "250us", "24h", "0s"] {
+            assert_eq!(parse(text).map(show).as_deref(), Some(text));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Texts that name something outside: files, the access log's goal, labels of instances.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use toml::de::DeValue;
+
+use crate::read::{Complaint, Scalar, text};
+
+/// Where access-log lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    /// `"-"`.
+    Stdout,
+    /// A file, opened for appending.
+    File(PathBuf),
+    /// `"off"`.
+    Off,
+}
+
+/// A path as written; relative ones start at the configuration's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilePath(pub(crate) PathBuf);
+
+/// A label's value: plugins and services ask for instances by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LabelValue(pub(crate) String);
+
+impl Scalar for AccessLog {
+    const WHAT: &'static str = "\"-\", \"off\" or a file";
+    const EXAMPLE: &'static str = "\"-\"";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
+        if let DeValue::Boolean(wanted) = value {
+            let meant = if *wanted { "-" } else { "off" };
+            let complaint = Complaint::wrong_kind::<Self>(value);
+            return Err(complaint.label(format!("did you mean \"{meant}\"?")));
+        }
+        match text::<Self>(value)? {
+            "-" => Ok(Self::Stdout),
+            "off" => Ok(Self::Off),
+            _ => FilePath::read(value).map(|path| Self::File(path.0)),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+
+    fn written(&self) -> Value {
+        match self {
+            Self::Stdout => json!("-"),
+            Self::File(path) => json!(path.display().to_string()),
+            Self::Off => json!("off"),
+        }
+    }
+}
+
+impl Scalar for FilePath {
+    const WHAT: &'static str = "a path";
+    const EXAMPLE: &'static str = "\"plugins/headers.wasm\"";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
+        let text = text::<Self>(value)?;
+        if text.is_empty() || text.contains('\0') {
+            return Err(Complaint::not_a::<Self>(text));
+        }
+        if text.contains("://") {
+            return Err(Complaint::not_a::<Self>(text).help("files only, no URLs"));
+        }
+        if text.starts_with("~/") {
+            let help = "~ is the shell's: write the folder out";
+            return Err(Complaint::not_a::<Self>(text).help(help));
+        }
+        Ok(Self(PathBuf::from(text)))
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+
+    fn written(&self) -> Value {
+        json!(self.0.display().to_string())
+    }
+}
+
+impl Scalar for LabelValue {
+    const WHAT: &'static str = "a label's value";
+    const EXAMPLE: &'static str = "\"gold\"";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
+        let text = text::<Self>(value)?;
+        let good = (1..=128).contains(&text.len()) && !text.chars().any(char::is_control);
+        match good {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Complaint::not_a::<Self>(text)
+                .help("1 to 128 bytes of text without control characters")),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "minLength": 1, "maxLength": 128 })
+    }
+
+    fn written(&self) -> Value {
+        json!(self.0)
+    }
+}

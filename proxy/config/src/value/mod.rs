@@ -1,0 +1,28 @@
+//! The types of single values: names, durations, sizes, rates, addresses, choices. Each knows how
+//! it is written and why a text is refused. Must not know keys or tables.
+
+mod address;
+mod choice;
+mod digest;
+mod duration;
+mod host;
+mod location;
+mod name;
+mod path_prefix;
+mod rate;
+mod size;
+
+pub use address::AdminAddress;
+pub(crate) use address::{ListenAddress, Network, PeerAddress};
+pub use choice::{
+    Capability, ConcurrencyType, Isolation, LimitKey, LogFormat, LogLevel, OnFailure,
+    SoftLimitScope, Spread,
+};
+pub use digest::Digest;
+pub use host::HostPattern;
+pub use location::AccessLog;
+pub(crate) use location::{FilePath, LabelValue};
+pub use name::Name;
+pub use path_prefix::PathPrefix;
+pub use rate::Rate;
+pub use size::Size;
