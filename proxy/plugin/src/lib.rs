@@ -1,1 +1,62 @@
-//! The plugin host: the only crate that knows Wasmtime.
+//! The plugin host: loads WebAssembly components that decide things about a request, and calls them.
+//!
+//! It is the only crate that names Wasmtime, and no type of Wasmtime's leaves it. It knows nothing
+//! of configuration files, snapshots, services or sockets: the binary tells it through [`Spec`],
+//! [`RequestHead`] and the [`Environment`] trait, and reads a [`Report`] for each call. It counts
+//! nothing itself and applies no failure policy: both belong to the caller.
+//!
+//! The life of a plugin, one room each:
+//!
+//! | step | room |
+//! |---|---|
+//! | bytes become a component; imports against grants, exports against what is served | `admit` |
+//! | compile, or take from the cache on disk | `compile`, `cache` |
+//! | `describe` without any capability | `loaded` -> [`Loaded`] |
+//! | `configure` with every configuration | `revision` -> [`Revision`] |
+//! | calls, on pooled instances with budgets | `revision`, `instance`, `pool`, `guest`, `ticker` |
+//! | what came back becomes something that can be applied without failing | `judge` -> `verdict` |
+//! | a plugin that keeps failing is left alone for a while | `breaker` |
+//!
+//! Everything is synchronous. A call runs on the caller's thread and its stack: a guest may use
+//! 512 KiB of it, so threads that call need the usual 2 MiB.
+
+mod admit;
+mod breaker;
+mod cache;
+mod capability;
+mod compile;
+mod contract;
+mod engine;
+mod environment;
+mod fault;
+mod guest;
+mod hook;
+mod host;
+mod input;
+mod instance;
+mod judge;
+mod loaded;
+mod manifest;
+mod memory;
+mod pool;
+mod request;
+mod revision;
+mod spec;
+mod ticker;
+mod verdict;
+
+pub use environment::{Band, Environment, InstanceView, Level, LogLine, MetricSink};
+pub use fault::{ConfigureError, Failure, HostError, LoadError, Problem};
+pub use hook::{Capability, Hook, Hooks, OnFailure, UnknownCapability};
+pub use host::{Host, HostOptions};
+pub use input::InputName;
+pub use loaded::Loaded;
+pub use manifest::{Manifest, Metric, MetricKind};
+pub use request::{Inputs, Protocol, RequestHead, ResponseHead, Values};
+pub use revision::{Report, Revision};
+pub use spec::{Budget, Config, Isolation, Spec};
+pub use ticker::TICK;
+pub use verdict::{
+    Edits, Pair, Reply, RequestPatch, RequestVerdict, ResponsePatch, ResponseVerdict, Routing,
+    Target,
+};

@@ -1,0 +1,54 @@
+//! The one Wasmtime engine of the process: what guests may use of WebAssembly, and the pool of memory
+//! that all instances live in. It knows no plugin.
+
+use std::num::NonZeroUsize;
+
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use crate::fault::{HostError, bounded};
+
+/// Stack that one call of a guest may use, out of the calling thread's own.
+const STACK: usize = 512 << 10;
+/// Memory of one instance that stays mapped when its slot is given to the next one: cheaper than
+/// giving pages back and faulting them in again.
+const KEEP_RESIDENT: usize = 256 << 10;
+/// Room for the largest toolchains: CPython has 38 core instances and 7,706 table elements.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+const CORE_INSTANCE_BYTES: usize = 1 << 20;
+const COMPONENT_INSTANCE_BYTES: usize = 1 << 20;
+/// Elements in one table, and the most that a plugin may grow one to.
+pub(crate) const TABLE_ELEMENTS: usize = 20_000;
+const TABLES_PER_COMPONENT: u32 = 8;
+/// A plugin's own budget bounds its memory; a slot only reserves address space, and 4 GiB of it lets
+/// compiled code do without bounds checks.
+pub(crate) const LARGEST_MEMORY: usize = 4 << 30;
+
+pub(crate) fn engine(max_instances: u32) -> Result<Engine, HostError> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(max_instances);
+    pool.total_core_instances(max_instances.saturating_mul(8).max(CORE_INSTANCES_PER_COMPONENT));
+    pool.total_memories(max_instances);
+    pool.total_tables(max_instances.saturating_mul(3).max(TABLES_PER_COMPONENT));
+    pool.max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT);
+    pool.max_core_instance_size(CORE_INSTANCE_BYTES);
+    pool.max_component_instance_size(COMPONENT_INSTANCE_BYTES);
+    pool.max_memories_per_component(4);
+    pool.max_tables_per_component(TABLES_PER_COMPONENT);
+    pool.max_tables_per_module(4);
+    pool.table_elements(TABLE_ELEMENTS);
+    pool.max_memory_size(LARGEST_MEMORY);
+    pool.linear_memory_keep_resident(KEEP_RESIDENT);
+
+    let mut config = Config::new();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config.wasm_component_model(true);
+    // Waiting capabilities come with a later contract; until then this saves 0.4 us a call.
+    config.concurrency_support(false);
+    config.epoch_interruption(true);
+    config.max_wasm_stack(STACK);
+    config.cranelift_opt_level(OptLevel::Speed);
+    config.wasm_memory64(false);
+    config.wasm_multi_memory(false);
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(8));
+    Engine::new(&config).map_err(|error| HostError::Engine(bounded(&format!("{error:#}"))))
+}

@@ -1,0 +1,129 @@
+//! What the host keeps for one instance: its memory budget, its host calls, and which call runs now.
+//! It knows no hook.
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+
+use crate::capability::Capabilities;
+use crate::engine::TABLE_ELEMENTS;
+use crate::fault::Abuse;
+
+/// The data of one instance's store.
+pub(crate) struct Guest {
+    pub(crate) memory: Memory,
+    /// None during `describe`: what it says must not depend on anything outside it.
+    capabilities: Option<Arc<Capabilities>>,
+    host_calls_left: u32,
+    /// None while it is being started.
+    pub(crate) exchange: Option<u64>,
+    pub(crate) config: u32,
+}
+
+impl Guest {
+    pub(crate) fn new(memory: usize, capabilities: Option<Arc<Capabilities>>) -> Self {
+        Self {
+            memory: Memory { used: 0, most: memory, growing: 0, refused: false },
+            capabilities,
+            host_calls_left: 0,
+            exchange: None,
+            config: 0,
+        }
+    }
+
+    /// A run begins.
+    pub(crate) fn begin(&mut self, host_calls: u32, exchange: Option<u64>, config: u32) {
+        self.memory.refused = false;
+        self.host_calls_left = host_calls;
+        self.exchange = exchange;
+        self.config = config;
+    }
+
+    /// Every host function begins with this: counts the call, and gives what it may use.
+    pub(crate) fn enter(&mut self, capability: &'static str) -> Result<Arc<Capabilities>, Abuse> {
+        let Some(left) = self.host_calls_left.checked_sub(1) else {
+            return Err(Abuse::HostCalls);
+        };
+        self.host_calls_left = left;
+        self.capabilities.clone().ok_or(Abuse::NoCapability(capability))
+    }
+}
+
+/// Linear memory of one instance, all its core modules together.
+pub(crate) struct Memory {
+    used: usize,
+    most: usize,
+    growing: usize,
+    refused: bool,
+}
+
+impl Memory {
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Whether this run wanted more than there is.
+    pub(crate) fn refused(&self) -> bool {
+        self.refused
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current);
+        let used = self.used.saturating_add(growth);
+        if used > self.most || maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.used = used;
+        self.growing = growth;
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.used -= std::mem::take(&mut self.growing);
+        self.refused = true;
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let allowed = desired <= maximum.unwrap_or(TABLE_ELEMENTS).min(TABLE_ELEMENTS);
+        self.refused |= !allowed;
+        Ok(allowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_memories_of_an_instance_share_one_budget() {
+        let mut memory = Guest::new(100, None).memory;
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(!memory.memory_growing(0, 60, None).unwrap());
+        assert!(memory.refused());
+        assert!(memory.memory_growing(60, 100, None).unwrap());
+        assert_eq!(memory.used(), 100);
+        assert!(!memory.memory_growing(0, 1, None).unwrap());
+    }
+
+    #[test]
+    fn a_huge_table_is_refused() {
+        let mut memory = Guest::new(100, None).memory;
+        assert!(memory.table_growing(0, 20_000, None).unwrap());
+        assert!(!memory.table_growing(0, 20_001, None).unwrap());
+        assert!(!memory.table_growing(0, usize::MAX, Some(usize::MAX)).unwrap());
+    }
+}

@@ -1,0 +1,166 @@
+//! One instance of a plugin: started, configured, called under its budgets. It knows one run at a time;
+//! which instance serves which call is the pool's business.
+
+use std::time::Duration;
+
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Store};
+
+use crate::contract::exports::hither::plugin::{
+    lifecycle, request_filter, response_filter, routing,
+};
+use crate::fault::Failure;
+use crate::guest::Guest;
+use crate::hook::{Hook, Hooks};
+use crate::spec::{Budget, Config};
+use crate::ticker::Ticker;
+
+/// Where a component's exports lie, looked up once at load.
+pub(crate) struct Exports {
+    lifecycle: lifecycle::GuestIndices,
+    routing: Option<routing::GuestIndices>,
+    request_filter: Option<request_filter::GuestIndices>,
+    response_filter: Option<response_filter::GuestIndices>,
+}
+
+impl Exports {
+    pub(crate) fn find(pre: &InstancePre<Guest>, hooks: Hooks) -> wasmtime::Result<Self> {
+        let has = |hook| hooks.contains(hook);
+        Ok(Self {
+            lifecycle: lifecycle::GuestIndices::new(pre)?,
+            routing: has(Hook::Routing).then(|| routing::GuestIndices::new(pre)).transpose()?,
+            request_filter: has(Hook::RequestFilter)
+                .then(|| request_filter::GuestIndices::new(pre))
+                .transpose()?,
+            response_filter: has(Hook::ResponseFilter)
+                .then(|| response_filter::GuestIndices::new(pre))
+                .transpose()?,
+        })
+    }
+}
+
+/// An instance and its exports.
+pub(crate) struct Instance {
+    pub(crate) store: Store<Guest>,
+    lifecycle: lifecycle::Guest,
+    pub(crate) routing: Option<routing::Guest>,
+    pub(crate) request_filter: Option<request_filter::Guest>,
+    pub(crate) response_filter: Option<response_filter::Guest>,
+    calls: u32,
+}
+
+/// What a run is bounded by.
+pub(crate) struct Bounded<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) ticker: &'a Ticker,
+    pub(crate) budget: &'a Budget,
+}
+
+impl Instance {
+    /// Starts an instance. Its start function and initialisers are guest code and run under `time`.
+    pub(crate) fn start(
+        bounded: &Bounded<'_>,
+        pre: &InstancePre<Guest>,
+        exports: &Exports,
+        guest: Guest,
+        time: Duration,
+    ) -> Result<Self, Failure> {
+        let mut store = Store::new(bounded.engine, guest);
+        store.limiter(|guest| &mut guest.memory);
+        store.set_hostcall_fuel(bounded.budget.output);
+        begin(&mut store, bounded, time, None, 0);
+        let started = (|| {
+            let instance = pre.instantiate(&mut store)?;
+            let lifecycle = exports.lifecycle.load(&mut store, &instance)?;
+            let mut load = Load { store: &mut store, instance };
+            let routing = load.optional(exports.routing.as_ref(), |it, s, i| it.load(s, i))?;
+            let request_filter =
+                load.optional(exports.request_filter.as_ref(), |it, s, i| it.load(s, i))?;
+            let response_filter =
+                load.optional(exports.response_filter.as_ref(), |it, s, i| it.load(s, i))?;
+            Ok((lifecycle, routing, request_filter, response_filter))
+        })();
+        match started {
+            Ok((lifecycle, routing, request_filter, response_filter)) => {
+                Ok(Self { store, lifecycle, routing, request_filter, response_filter, calls: 0 })
+            }
+            Err(error) => Err(Failure::of_start(&error, store.data().memory.refused())),
+        }
+    }
+
+    /// Asks what it is.
+    pub(crate) fn describe(
+        &mut self,
+        bounded: &Bounded<'_>,
+    ) -> Result<lifecycle::Manifest, Failure> {
+        begin(&mut self.store, bounded, bounded.budget.startup, None, 0);
+        let described = self.lifecycle.call_describe(&mut self.store);
+        described.map_err(|error| self.failure(&error))
+    }
+
+    /// Hands it one configuration.
+    pub(crate) fn configure(
+        &mut self,
+        bounded: &Bounded<'_>,
+        config: &Config,
+        time: Duration,
+    ) -> Result<(), Failure> {
+        begin(&mut self.store, bounded, time, None, config.id);
+        match self.lifecycle.call_configure(&mut self.store, config.id, &config.json) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => Err(Failure::Unconfigured {
+                config: config.id,
+                reason: crate::fault::bounded(&reason),
+            }),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    /// Prepares a call of a hook.
+    pub(crate) fn begin(&mut self, bounded: &Bounded<'_>, exchange: u64, config: u32) {
+        self.calls = self.calls.saturating_add(1);
+        begin(&mut self.store, bounded, bounded.budget.time, Some(exchange), config);
+    }
+
+    /// What an error of the last run was.
+    pub(crate) fn failure(&self, error: &wasmtime::Error) -> Failure {
+        Failure::of_run(error, self.store.data().memory.refused())
+    }
+
+    /// Hook calls made on it.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// Bytes of linear memory that it holds.
+    pub(crate) fn memory(&self) -> usize {
+        self.store.data().memory.used()
+    }
+}
+
+struct Load<'a> {
+    store: &'a mut Store<Guest>,
+    instance: wasmtime::component::Instance,
+}
+
+impl Load<'_> {
+    fn optional<I, G>(
+        &mut self,
+        indices: Option<&I>,
+        load: impl Fn(&I, &mut Store<Guest>, &wasmtime::component::Instance) -> wasmtime::Result<G>,
+    ) -> wasmtime::Result<Option<G>> {
+        indices.map(|indices| load(indices, self.store, &self.instance)).transpose()
+    }
+}
+
+fn begin(
+    store: &mut Store<Guest>,
+    bounded: &Bounded<'_>,
+    time: Duration,
+    exchange: Option<u64>,
+    config: u32,
+) {
+    store.set_epoch_deadline(bounded.ticker.ticks(time));
+    bounded.ticker.wake();
+    store.data_mut().begin(bounded.budget.host_calls, exchange, config);
+}

@@ -1,0 +1,186 @@
+//! A plugin that was admitted, compiled and described, and waits for its configurations. It takes no
+//! traffic.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::component::{InstancePre, Linker};
+
+use crate::admit::admit;
+use crate::capability::{self, Capabilities, Rate};
+use crate::compile::{compile, hex};
+use crate::engine::LARGEST_MEMORY;
+use crate::fault::{ConfigureError, Failure, LoadError, bounded};
+use crate::guest::Guest;
+use crate::hook::Hooks;
+use crate::host::Inner;
+use crate::instance::{Bounded, Exports, Instance};
+use crate::manifest::Manifest;
+use crate::memory::Memory;
+use crate::revision::Revision;
+use crate::spec::{Budget, Config, Isolation, Spec};
+
+/// A plugin's code and what it said of itself. Shared by every [`Revision`] that is configured from it,
+/// so that a change of configuration compiles nothing.
+pub struct Loaded {
+    pub(crate) host: Arc<Inner>,
+    pub(crate) name: Arc<str>,
+    digest: String,
+    hooks: Hooks,
+    manifest: Manifest,
+    pub(crate) budget: Budget,
+    pub(crate) isolation: Isolation,
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) exports: Exports,
+    memory: Arc<Memory>,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("name", &self.name)
+            .field("digest", &self.digest)
+            .field("manifest", &self.manifest)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    pub(crate) fn load(host: Arc<Inner>, spec: Spec) -> Result<Self, LoadError> {
+        let digest = check_digest(&spec)?;
+        check_budget(&spec.budget)?;
+        let admitted = admit(&spec.bytes, &spec.grants)?;
+        let component = compile(&host.engine, host.cache.as_ref(), &admitted.component)?;
+        let hooks = admitted.hooks;
+        let refuse = |error: wasmtime::Error| LoadError::Compile(bounded(&format!("{error:#}")));
+        let mut linker = Linker::new(&host.engine);
+        capability::link(&mut linker, &spec.grants).map_err(refuse)?;
+        let pre = linker.instantiate_pre(&component).map_err(refuse)?;
+        let exports = Exports::find(&pre, hooks).map_err(refuse)?;
+        let manifest = describe(&host, &spec.budget, &pre, &exports)?;
+        let memory = host.memory(&spec.name, spec.budget.store);
+        Ok(Self {
+            host,
+            name: spec.name.into(),
+            digest,
+            hooks,
+            manifest,
+            budget: spec.budget,
+            isolation: spec.isolation,
+            pre,
+            exports,
+            memory,
+        })
+    }
+
+    /// The operator's name for it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256 of the bytes that were loaded, as 64 lower-case hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The hooks that it exports.
+    pub fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The JSON Schema of its configuration, against which the caller checks before
+    /// [`Loaded::configure`], since only the caller can point at the line.
+    pub fn config_schema(&self) -> Option<&serde_json::Value> {
+        self.manifest.config_schema.as_ref()
+    }
+
+    /// The budget it was loaded with.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Makes a revision that may take traffic: starts the first instances and hands them all
+    /// configurations. Blocks for as long as that takes, at most the startup budget each.
+    ///
+    /// # Errors
+    /// When the plugin refuses a configuration, fails over one, or cannot have its metrics. Whatever
+    /// ran before runs on.
+    pub fn configure(
+        self: &Arc<Self>,
+        configs: Vec<Config>,
+    ) -> Result<Arc<Revision>, ConfigureError> {
+        let plugin = || self.name.to_string();
+        let declared: Arc<[_]> = self.manifest.metrics.clone().into();
+        let sink = self
+            .host
+            .environment
+            .metrics(&self.name, &declared)
+            .map_err(|reason| ConfigureError::Metrics { plugin: plugin(), reason })?;
+        let capabilities = Capabilities {
+            plugin: Arc::clone(&self.name),
+            revision: self.host.next_revision(),
+            environment: Arc::clone(&self.host.environment),
+            declared,
+            sink,
+            memory: Arc::clone(&self.memory),
+            rate: Rate::new(self.budget.log_lines, self.host.epoch),
+            epoch: self.host.epoch,
+        };
+        let revision = Revision::new(Arc::clone(self), configs, capabilities);
+        revision.warm().map_err(|failure| match failure {
+            Failure::Unconfigured { config, reason } => {
+                ConfigureError::Refused { plugin: plugin(), config, reason }
+            }
+            failure => ConfigureError::Failed { plugin: plugin(), failure },
+        })?;
+        Ok(Arc::new(revision))
+    }
+
+    pub(crate) fn bounded(&self) -> Bounded<'_> {
+        Bounded { engine: &self.host.engine, ticker: &self.host.ticker, budget: &self.budget }
+    }
+}
+
+fn describe(
+    host: &Inner,
+    budget: &Budget,
+    pre: &InstancePre<Guest>,
+    exports: &Exports,
+) -> Result<Manifest, LoadError> {
+    let bounded = Bounded { engine: &host.engine, ticker: &host.ticker, budget };
+    let guest = Guest::new(budget.memory, None);
+    let raw = Instance::start(&bounded, pre, exports, guest, budget.startup)
+        .and_then(|mut instance| instance.describe(&bounded))
+        .map_err(LoadError::Describe)?;
+    Manifest::read(raw).map_err(LoadError::Manifest)
+}
+
+fn check_digest(spec: &Spec) -> Result<String, LoadError> {
+    use sha2::{Digest, Sha256};
+    let found = hex(&Sha256::digest(&spec.bytes));
+    match &spec.sha256 {
+        Some(expected) if !expected.eq_ignore_ascii_case(&found) => {
+            Err(LoadError::Digest { expected: bounded(expected), found })
+        }
+        _ => Ok(found),
+    }
+}
+
+fn check_budget(budget: &Budget) -> Result<(), LoadError> {
+    let refuse = |text: &str| Err(LoadError::Budget(text.to_owned()));
+    if budget.memory > LARGEST_MEMORY {
+        return refuse("memory can be at most 4 GiB");
+    }
+    if budget.instances == 0 {
+        return refuse("a plugin needs at least one instance");
+    }
+    if budget.time.is_zero() || budget.startup.is_zero() {
+        return refuse("a plugin needs some time for each call");
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! What a plugin says of itself, checked. It knows no instance.
+
+use crate::contract::exports::hither::plugin::lifecycle as wire;
+use crate::input::InputName;
+
+const LONGEST_NAME: usize = 64;
+const MOST_INPUTS: usize = 64;
+const MOST_METRICS: usize = 64;
+const LONGEST_SCHEMA: usize = 256 << 10;
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The author's name for it.
+    pub name: String,
+    /// The author's version.
+    pub version: String,
+    /// What the request hooks are given; none where an optional name is unknown to this host.
+    pub request_inputs: Vec<Option<InputName>>,
+    /// What the response hooks are given.
+    pub response_inputs: Vec<Option<InputName>>,
+    /// What it may report to.
+    pub metrics: Vec<Metric>,
+    /// The JSON Schema of its configuration.
+    pub config_schema: Option<serde_json::Value>,
+}
+
+/// A declared metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metric {
+    /// Lower-case letters, digits and underscores, at most 64.
+    pub name: String,
+    /// What can be done with it.
+    pub kind: MetricKind,
+    /// One line for people.
+    pub help: String,
+}
+
+/// What can be done with a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the usual three")]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl Manifest {
+    /// Checks what `describe` returned. The error is a sentence for the operator.
+    pub(crate) fn read(raw: wire::Manifest) -> Result<Self, String> {
+        let short = |what: &str, text: String| {
+            let fits = !text.is_empty() && text.len() <= LONGEST_NAME;
+            let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+            (fits && plain)
+                .then_some(text)
+                .ok_or(format!("{what} must be 1 to {LONGEST_NAME} visible ASCII characters"))
+        };
+        Ok(Self {
+            name: short("name", raw.name)?,
+            version: short("version", raw.version)?,
+            request_inputs: inputs("request-inputs", &raw.request_inputs)?,
+            response_inputs: inputs("response-inputs", &raw.response_inputs)?,
+            metrics: metrics(raw.metrics)?,
+            config_schema: schema(&raw.config_schema)?,
+        })
+    }
+}
+
+fn inputs(list: &str, names: &[String]) -> Result<Vec<Option<InputName>>, String> {
+    if names.len() > MOST_INPUTS {
+        return Err(format!("{list} names {} inputs, at most {MOST_INPUTS} can be", names.len()));
+    }
+    names
+        .iter()
+        .map(|name| match name.strip_suffix('?') {
+            Some(optional) => Ok(InputName::parse(optional)),
+            None => InputName::parse(name).map(Some).ok_or_else(|| {
+                let shown = crate::fault::bounded(name);
+                format!("{list} names {shown:?}, which this host does not know")
+            }),
+        })
+        .collect()
+}
+
+fn metrics(raw: Vec<wire::Metric>) -> Result<Vec<Metric>, String> {
+    if raw.len() > MOST_METRICS {
+        return Err(format!("{} metrics are declared, at most {MOST_METRICS} can be", raw.len()));
+    }
+    let mut read: Vec<Metric> = Vec::with_capacity(raw.len());
+    for metric in raw {
+        let name = metric.name;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let starts = name.starts_with(|first: char| first.is_ascii_lowercase());
+        if !starts || name.len() > LONGEST_NAME || !name.bytes().all(plain) {
+            let shown = crate::fault::bounded(&name);
+            return Err(format!(
+                "metric {shown:?} must be lower-case letters, digits and underscores, a letter first"
+            ));
+        }
+        if read.iter().any(|known| known.name == name) {
+            return Err(format!("metric `{name}` is declared twice"));
+        }
+        let kind = match metric.kind {
+            wire::MetricKind::Counter => MetricKind::Counter,
+            wire::MetricKind::Gauge => MetricKind::Gauge,
+            wire::MetricKind::Histogram => MetricKind::Histogram,
+        };
+        let help = crate::fault::bounded(&metric.help).replace(['\n', '\r'], " ");
+        read.push(Metric { name, kind, help });
+    }
+    Ok(read)
+}
+
+fn schema(text: &str) -> Result<Option<serde_json::Value>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > LONGEST_SCHEMA {
+        return Err(format!("config-schema is longer than {LONGEST_SCHEMA} bytes"));
+    }
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(schema) if schema.is_object() || schema.is_boolean() => Ok(Some(schema)),
+        Ok(_) => Err("config-schema must be a JSON object".to_owned()),
+        Err(error) => Err(format!("config-schema is not JSON: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw() -> wire::Manifest {
+        wire::Manifest {
+            name: "example".to_owned(),
+            version: "1.0.0".to_owned(),
+            request_inputs: Vec::new(),
+            response_inputs: Vec::new(),
+            metrics: Vec::new(),
+            config_schema: String::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_unknown_input_fails_unless_it_is_optional() {
+        let mut manifest = raw();
+        manifest.request_inputs = vec!["header:x-a".to_owned(), "moon.phase?".to_owned()];
+        let read = Manifest::read(manifest).unwrap();
+        assert!(read.request_inputs[0].is_some());
+        assert!(read.request_inputs[1].is_none());
+
+        let mut manifest = raw();
+        manifest.request_inputs = vec!["moon.phase".to_owned()];
+        let error = Manifest::read(manifest).unwrap_err();
+        assert!(error.contains("moon.phase"), "{error}");
+    }
+
+    #[test]
+    fn a_schema_must_be_json() {
+        let mut manifest = raw();
+        manifest.config_schema = "{".to_owned();
+        assert!(Manifest::read(manifest).is_err());
+    }
+
+    #[test]
+    fn metric_names_must_be_plain_and_distinct() {
+        let metric = |name: &str| wire::Metric {
+            name: name.to_owned(),
+            kind: wire::MetricKind::Counter,
+            help: String::new(),
+        };
+        for bad in [vec![metric("A")], vec![metric("1a")], vec![metric("a"), metric("a")]] {
+            let manifest = wire::Manifest { metrics: bad, ..raw() };
+            assert!(Manifest::read(manifest).is_err());
+        }
+    }
+}

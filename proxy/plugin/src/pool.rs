@@ -1,0 +1,128 @@
+//! Idle instances, kept so that threads rarely meet: each has a shelf of its own and looks at the
+//! others' only when its own is empty. It knows nothing of what it keeps.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+const SHELVES: usize = 16;
+
+/// One shelf per cache line, so that neighbours do not slow each other.
+#[repr(align(128))]
+struct Shelf<T>(Mutex<Vec<T>>);
+
+/// At most `limit` things, idle ones on shelves.
+pub(crate) struct Pool<T> {
+    shelves: [Shelf<T>; SHELVES],
+    live: AtomicUsize,
+    limit: usize,
+}
+
+/// The right to one thing, and the thing once there is one. Dropped without [`Lease::keep`], the
+/// thing is gone and its place is free for a fresh one.
+pub(crate) struct Lease<'a, T> {
+    pool: &'a Pool<T>,
+    pub(crate) thing: Option<T>,
+}
+
+impl<T> Pool<T> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            shelves: std::array::from_fn(|_| Shelf(Mutex::default())),
+            live: AtomicUsize::new(0),
+            limit,
+        }
+    }
+
+    /// An idle thing, else the right to make one, else none.
+    pub(crate) fn lease(&self) -> Option<Lease<'_, T>> {
+        let own = own_shelf();
+        let thing = (0..SHELVES).find_map(|step| {
+            // An empty pool is rare, so looking everywhere costs little on the whole.
+            self.shelves[(own + step) % SHELVES].0.lock().pop()
+        });
+        if thing.is_none() {
+            let place = |live: usize| (live < self.limit).then_some(live + 1);
+            self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, place).ok()?;
+        }
+        Some(Lease { pool: self, thing })
+    }
+
+    /// Things alive, idle or leased.
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+}
+
+impl<T> Lease<'_, T> {
+    /// Puts the thing back for the next call.
+    pub(crate) fn keep(mut self) {
+        if let Some(thing) = self.thing.take() {
+            self.pool.shelves[own_shelf()].0.lock().push(thing);
+            // Its place stays taken.
+            std::mem::forget(self);
+        }
+    }
+}
+
+impl<T> Drop for Lease<'_, T> {
+    fn drop(&mut self) {
+        // First the thing, then its place: never more than `limit` exist.
+        self.thing = None;
+        self.pool.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn own_shelf() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    OWN.with(|own| {
+        if own.get() == usize::MAX {
+            own.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHELVES);
+        }
+        own.get()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_thing_comes_back() {
+        let pool = Pool::new(1);
+        let mut lease = pool.lease().unwrap();
+        assert!(lease.thing.is_none());
+        lease.thing = Some(7);
+        lease.keep();
+        assert_eq!(pool.lease().unwrap().thing, Some(7));
+    }
+
+    #[test]
+    fn a_dropped_thing_makes_room() {
+        let pool = Pool::new(1);
+        for _ in 0..3 {
+            let mut lease = pool.lease().unwrap();
+            assert!(lease.thing.is_none());
+            lease.thing = Some(7);
+            assert!(pool.lease().is_none(), "more than the limit");
+        }
+        assert_eq!(pool.live(), 0);
+    }
+
+    #[test]
+    fn another_threads_shelf_is_found() {
+        let pool = Pool::new(1);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut lease = pool.lease().unwrap();
+                lease.thing = Some(7);
+                lease.keep();
+            });
+        });
+        assert_eq!(pool.lease().unwrap().thing, Some(7));
+    }
+}

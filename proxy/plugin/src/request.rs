@@ -1,0 +1,151 @@
+//! A request or response as the caller describes it, borrowed, and the inputs that a plugin asked for,
+//! read out of it only when a call needs them.
+
+use std::borrow::Cow;
+
+use http::{Method, StatusCode};
+use smallvec::SmallVec;
+
+use crate::contract::hither::plugin::types;
+use crate::input::InputName;
+
+/// The protocol that the client spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "protocols by their names")]
+pub enum Protocol {
+    Http10,
+    Http11,
+    Http2,
+    Http3,
+}
+
+/// A request, as the plugin's hooks see it.
+#[derive(Clone, Copy)]
+pub struct RequestHead<'a> {
+    /// The same number in every hook of one request.
+    pub exchange: u64,
+    /// Milliseconds since the Unix epoch, taken once per request.
+    pub now_ms: u64,
+    /// Which configuration applies.
+    pub config: u32,
+    /// The method.
+    pub method: &'a Method,
+    /// What the client spoke.
+    pub protocol: Protocol,
+    /// Whether it came encrypted.
+    pub tls: bool,
+    /// No body follows.
+    pub end_of_stream: bool,
+    /// Host, and port where one was given.
+    pub authority: &'a str,
+    /// Path with query.
+    pub path: &'a str,
+    /// Whatever else the plugin declared.
+    pub inputs: &'a dyn Inputs,
+}
+
+/// A response, as the plugin's hooks see it.
+#[derive(Clone, Copy)]
+pub struct ResponseHead<'a> {
+    /// As in the request.
+    pub exchange: u64,
+    /// As in the request.
+    pub now_ms: u64,
+    /// Which configuration applies.
+    pub config: u32,
+    /// The status.
+    pub status: StatusCode,
+    /// Whether the cache gave it.
+    pub from_cache: bool,
+    /// No body follows.
+    pub end_of_stream: bool,
+    /// Whatever else the plugin declared.
+    pub inputs: &'a dyn Inputs,
+}
+
+/// Where declared inputs come from. `InputName::Header` is a field of the message at hand: of the
+/// request in request hooks, of the response in response hooks.
+pub trait Inputs {
+    /// Pushes every value of this input, none when it is absent.
+    fn read<'a>(&'a self, name: &InputName, values: &mut Values<'a>);
+}
+
+/// Takes the values of one input after another.
+pub struct Values<'a> {
+    slot: u16,
+    values: SmallVec<[(u16, Cow<'a, [u8]>); 8]>,
+}
+
+impl<'a> Values<'a> {
+    /// One more value of the input that was asked for: a field line, a cookie, an address as text.
+    pub fn push(&mut self, value: impl Into<Cow<'a, [u8]>>) {
+        self.values.push((self.slot, value.into()));
+    }
+
+    pub(crate) fn read(inputs: &'a dyn Inputs, names: &[Option<InputName>]) -> Self {
+        let mut values = Self { slot: 0, values: SmallVec::new() };
+        for (slot, name) in (0..).zip(names) {
+            // None: an optional name that this host does not know, so it is always absent.
+            if let Some(name) = name {
+                values.slot = slot;
+                inputs.read(name, &mut values);
+            }
+        }
+        values
+    }
+
+    pub(crate) fn lowered(&self) -> SmallVec<[types::Input<'_>; 8]> {
+        self.values.iter().map(|(slot, value)| types::Input { slot: *slot, value }).collect()
+    }
+}
+
+impl RequestHead<'_> {
+    pub(crate) fn lowered<'a>(&'a self, inputs: &'a [types::Input<'a>]) -> types::Request<'a> {
+        types::Request {
+            exchange: self.exchange,
+            now_ms: self.now_ms,
+            config: self.config,
+            method: lower_method(self.method),
+            protocol: match self.protocol {
+                Protocol::Http10 => types::Protocol::Http10,
+                Protocol::Http11 => types::Protocol::Http11,
+                Protocol::Http2 => types::Protocol::Http2,
+                Protocol::Http3 => types::Protocol::Http3,
+            },
+            tls: self.tls,
+            end_of_stream: self.end_of_stream,
+            authority: self.authority,
+            path: self.path,
+            inputs,
+        }
+    }
+}
+
+impl ResponseHead<'_> {
+    pub(crate) fn lowered<'a>(&self, inputs: &'a [types::Input<'a>]) -> types::Response<'a> {
+        types::Response {
+            exchange: self.exchange,
+            now_ms: self.now_ms,
+            config: self.config,
+            status: self.status.as_u16(),
+            from_cache: self.from_cache,
+            end_of_stream: self.end_of_stream,
+            inputs,
+        }
+    }
+}
+
+fn lower_method(method: &Method) -> types::Method<'_> {
+    match *method {
+        Method::GET => types::Method::Get,
+        Method::HEAD => types::Method::Head,
+        Method::POST => types::Method::Post,
+        Method::PUT => types::Method::Put,
+        Method::DELETE => types::Method::Delete,
+        Method::CONNECT => types::Method::Connect,
+        Method::OPTIONS => types::Method::Options,
+        Method::TRACE => types::Method::Trace,
+        Method::PATCH => types::Method::Patch,
+        ref other => types::Method::Other(other.as_str()),
+    }
+}

@@ -1,0 +1,263 @@
+//! A configured plugin that takes traffic: calls its hooks on pooled instances, under budgets, behind a
+//! breaker. It counts nothing and decides nothing about a failure: both are the caller's.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::breaker::{Breaker, End, Ticket};
+use crate::capability::Capabilities;
+use crate::fault::Failure;
+use crate::guest::Guest;
+use crate::hook::Hooks;
+use crate::instance::Instance;
+use crate::judge::{self, Bounds, Wrong};
+use crate::loaded::Loaded;
+use crate::manifest::Manifest;
+use crate::pool::{Lease, Pool};
+use crate::request::{RequestHead, ResponseHead, Values};
+use crate::spec::{Config, Isolation};
+use crate::verdict::{RequestVerdict, ResponseVerdict, Routing};
+
+/// A fresh instance on the request path may take this many times the budget of a call: enough to read
+/// configurations, too little to hold a worker for long.
+const FRESH_START: u32 = 10;
+
+/// How one call went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report<T> {
+    /// The verdict, or why there is none.
+    pub outcome: Result<T, Failure>,
+    /// How long it took, a fresh instance's start included; zero when the plugin was not called.
+    pub time: Duration,
+    /// Bytes of linear memory that the instance holds; zero when there was none.
+    pub memory: usize,
+    /// Whether an instance had to be started for it.
+    pub fresh: bool,
+}
+
+impl<T> Report<T> {
+    fn not_called(outcome: Result<T, Failure>) -> Self {
+        Self { outcome, time: Duration::ZERO, memory: 0, fresh: false }
+    }
+}
+
+/// A plugin with its configurations. Dropping it frees its instances and, with the last revision of a
+/// [`Loaded`], its code: do that off the request threads.
+pub struct Revision {
+    loaded: Arc<Loaded>,
+    configs: Vec<Config>,
+    capabilities: Arc<Capabilities>,
+    pool: Pool<Box<Instance>>,
+    gate: Gate,
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revision")
+            .field("id", &self.id())
+            .field("loaded", &self.loaded)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Revision {
+    pub(crate) fn new(loaded: Arc<Loaded>, configs: Vec<Config>, may: Capabilities) -> Self {
+        let pool = Pool::new(loaded.budget.instances);
+        Self { loaded, configs, capabilities: Arc::new(may), pool, gate: Gate::default() }
+    }
+
+    /// A number that no other revision in this process has.
+    pub fn id(&self) -> u64 {
+        self.capabilities.revision
+    }
+
+    /// Its code.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
+    }
+
+    /// The operator's name for it.
+    pub fn name(&self) -> &str {
+        self.loaded.name()
+    }
+
+    /// The hooks that it exports.
+    pub fn hooks(&self) -> Hooks {
+        self.loaded.hooks()
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        self.loaded.manifest()
+    }
+
+    /// Instances alive now, idle or in a call.
+    pub fn instances(&self) -> usize {
+        self.pool.live()
+    }
+
+    /// Whether it is being left alone after too many failures.
+    pub fn is_open(&self) -> bool {
+        self.gate.open.load(Ordering::Relaxed)
+    }
+
+    /// `routing.select`. A plugin without this hook passes.
+    pub fn select(&self, request: &RequestHead<'_>) -> Report<Routing> {
+        let names = &self.manifest().request_inputs;
+        self.call(request.exchange, request.config, judge::routing, Routing::Pass, |instance| {
+            let hook = instance.routing.as_ref()?;
+            let values = Values::read(request.inputs, names);
+            let inputs = values.lowered();
+            Some(hook.call_select(&mut instance.store, request.lowered(&inputs)))
+        })
+    }
+
+    /// `request-filter.on-request`. A plugin without this hook passes.
+    pub fn on_request(&self, request: &RequestHead<'_>) -> Report<RequestVerdict> {
+        let names = &self.manifest().request_inputs;
+        let pass = RequestVerdict::Pass;
+        self.call(request.exchange, request.config, judge::request, pass, |instance| {
+            let hook = instance.request_filter.as_ref()?;
+            let values = Values::read(request.inputs, names);
+            let inputs = values.lowered();
+            Some(hook.call_on_request(&mut instance.store, request.lowered(&inputs)))
+        })
+    }
+
+    /// `response-filter.on-response`, with the memo that an earlier hook of this plugin left. A plugin
+    /// without this hook passes.
+    pub fn on_response(&self, response: &ResponseHead<'_>, memo: u64) -> Report<ResponseVerdict> {
+        let names = &self.manifest().response_inputs;
+        let pass = ResponseVerdict::Pass;
+        self.call(response.exchange, response.config, judge::response, pass, |instance| {
+            let hook = instance.response_filter.as_ref()?;
+            let values = Values::read(response.inputs, names);
+            let inputs = values.lowered();
+            Some(hook.call_on_response(&mut instance.store, response.lowered(&inputs), memo))
+        })
+    }
+
+    /// Starts the first instances, so that a plugin which cannot is known before traffic meets it.
+    pub(crate) fn warm(&self) -> Result<(), Failure> {
+        let mut leases = Vec::new();
+        for _ in 0..self.loaded.budget.warm.clamp(1, self.loaded.budget.instances) {
+            let Some(mut lease) = self.pool.lease() else { break };
+            lease.thing = Some(self.start(self.loaded.budget.startup)?);
+            leases.push(lease);
+        }
+        if self.loaded.isolation == Isolation::Pooled {
+            leases.into_iter().for_each(Lease::keep);
+        }
+        Ok(())
+    }
+
+    fn start(&self, time: Duration) -> Result<Box<Instance>, Failure> {
+        let (loaded, bounded) = (&self.loaded, self.loaded.bounded());
+        let guest = Guest::new(loaded.budget.memory, Some(Arc::clone(&self.capabilities)));
+        let mut instance = Instance::start(&bounded, &loaded.pre, &loaded.exports, guest, time)?;
+        for config in &self.configs {
+            instance.configure(&bounded, config, time)?;
+        }
+        Ok(Box::new(instance))
+    }
+
+    /// One call: breaker, instance, budgets, run, judgement. `run` gives none when the plugin has no
+    /// such hook.
+    fn call<R, T>(
+        &self,
+        exchange: u64,
+        config: u32,
+        judge: impl FnOnce(R, Bounds) -> Result<T, Wrong>,
+        pass: T,
+        run: impl FnOnce(&mut Instance) -> Option<wasmtime::Result<R>>,
+    ) -> Report<T> {
+        let begin = Instant::now();
+        let Some(ticket) = self.gate.ask(begin) else {
+            return Report::not_called(Err(Failure::Open));
+        };
+        let mut fresh = false;
+        let mut memory = 0;
+        let outcome = self.lease(&mut fresh).and_then(|(mut lease, mut instance)| {
+            instance.begin(&self.loaded.bounded(), exchange, config);
+            let returned = run(&mut instance);
+            memory = instance.memory();
+            let verdict = match returned {
+                None => pass,
+                Some(Err(error)) => return Err(instance.failure(&error)),
+                Some(Ok(raw)) => {
+                    let bounds = Bounds { edits: self.loaded.budget.edits };
+                    judge(raw, bounds).map_err(Failure::InvalidOutput)?
+                }
+            };
+            if self.may_serve_again(&instance) {
+                lease.thing = Some(instance);
+                lease.keep();
+            }
+            Ok(verdict)
+        });
+        let time = begin.elapsed();
+        let end = match &outcome {
+            Ok(_) => End::Good,
+            Err(failure) if failure.blames_plugin() => End::Failed,
+            Err(_) => End::NotMade,
+        };
+        self.gate.tell(begin + time, &ticket, end);
+        Report { outcome, time, memory, fresh }
+    }
+
+    /// An instance to call, and the place in the pool that it takes.
+    fn lease(
+        &self,
+        fresh: &mut bool,
+    ) -> Result<(Lease<'_, Box<Instance>>, Box<Instance>), Failure> {
+        let Some(mut lease) = self.pool.lease() else {
+            let most = self.loaded.budget.instances;
+            return Err(Failure::NoInstance(format!("all {most} of this plugin are in use")));
+        };
+        if let Some(instance) = lease.thing.take() {
+            return Ok((lease, instance));
+        }
+        *fresh = true;
+        let instance = self.start(self.loaded.budget.time * FRESH_START)?;
+        Ok((lease, instance))
+    }
+
+    fn may_serve_again(&self, instance: &Instance) -> bool {
+        self.loaded.isolation == Isolation::Pooled
+            && instance.calls() < self.loaded.budget.calls_per_instance
+    }
+}
+
+/// The breaker, with a flag in front so that a plugin in good health takes no lock.
+struct Gate {
+    open: AtomicBool,
+    breaker: Mutex<Breaker>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { open: AtomicBool::new(false), breaker: Mutex::new(Breaker::new()) }
+    }
+}
+
+impl Gate {
+    fn ask(&self, now: Instant) -> Option<Ticket> {
+        if !self.open.load(Ordering::Relaxed) {
+            return Some(Ticket::Usual);
+        }
+        self.breaker.lock().ask(now)
+    }
+
+    fn tell(&self, now: Instant, ticket: &Ticket, end: End) {
+        if *ticket == Ticket::Usual && end != End::Failed {
+            return;
+        }
+        let mut breaker = self.breaker.lock();
+        breaker.tell(now, ticket, end);
+        self.open.store(!breaker.is_closed(), Ordering::Relaxed);
+    }
+}
