@@ -1,0 +1,107 @@
+//! Keys: what is counted together, as keyed hashes.
+//!
+//! The seed is random for each process, so nobody outside can choose addresses that fall into one
+//! bucket. Must not know quotas or tables.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+/// The secret that hashes are keyed with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeySeed(u64, u64);
+
+impl KeySeed {
+    /// From 16 random bytes.
+    pub fn new(random: [u8; 16]) -> Self {
+        let word = u128::from_le_bytes(random);
+        Self(word as u64, (word >> 64) as u64)
+    }
+
+    /// The key of a client's address: a v4 address by itself, a v6 one by its /64, since that is
+    /// what one subscriber is given. The parents are the /24 and the /48.
+    pub fn client(&self, address: IpAddr) -> Key {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => {
+                let parent = Ipv4Addr::from_bits(v4.to_bits() & 0xffff_ff00);
+                Key::new(self.hash(4, &v4.octets()), self.hash(24, &parent.octets()))
+            }
+            IpAddr::V6(v6) => {
+                let own = (v6.to_bits() >> 64) as u64;
+                let parent = Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80);
+                Key::new(self.hash(6, &own.to_be_bytes()), self.hash(48, &parent.octets()))
+            }
+        }
+    }
+
+    /// `kind` keeps equal bytes of different kinds apart.
+    fn hash(&self, kind: u8, bytes: &[u8]) -> u128 {
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
+        std::hash::Hasher::write_u8(&mut hasher, kind);
+        std::hash::Hasher::write(&mut hasher, bytes);
+        hasher.finish128().as_u128()
+    }
+}
+
+impl fmt::Debug for KeySeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeySeed(secret)")
+    }
+}
+
+/// A key's hash and its parent's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    pub(crate) shard: u32,
+    /// Never 0, which marks a free slot.
+    pub(crate) mark: u64,
+    pub(crate) parent: u64,
+}
+
+impl Key {
+    /// A key from hashes that were made elsewhere with a secret of their own.
+    pub fn new(hash: u128, parent: u128) -> Self {
+        Self { shard: (hash >> 96) as u32, mark: (hash as u64).max(1), parent: parent as u64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(address: &str) -> Key {
+        KeySeed::new([7; 16]).client(address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn a_v4_address_counts_by_itself_and_its_parent_is_the_24() {
+        assert_ne!(key("192.0.2.1").mark, key("192.0.2.2").mark);
+        assert_eq!(key("192.0.2.1").parent, key("192.0.2.2").parent);
+        assert_ne!(key("192.0.2.1").parent, key("192.0.3.1").parent);
+    }
+
+    #[test]
+    fn a_v6_address_counts_by_its_64_and_its_parent_is_the_48() {
+        assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
+        assert_ne!(key("2001:db8:1:2::1").mark, key("2001:db8:1:3::1").mark);
+        assert_eq!(key("2001:db8:1:2::1").parent, key("2001:db8:1:3::1").parent);
+        assert_ne!(key("2001:db8:1:2::1").parent, key("2001:db8:2:2::1").parent);
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_v4_address() {
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+
+    #[test]
+    fn another_seed_gives_other_hashes() {
+        let address = "192.0.2.1".parse().expect("an address");
+        assert_ne!(KeySeed::new([1; 16]).client(address), KeySeed::new([2; 16]).client(address));
+    }
+
+    #[test]
+    fn the_seed_is_never_printed() {
+        assert_eq!(format!("{:?}", KeySeed::new([7; 16])), "KeySeed(secret)");
+    }
+}
