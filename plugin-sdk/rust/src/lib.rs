@@ -1,1 +1,69 @@
 //! Write a Hither plugin in Rust.
+//!
+//! A plugin is a type that implements [`Plugin`] and one trait per hook. The attribute
+//! [`macro@plugin`] lists the hooks and exports exactly those:
+//!
+//! ```
+//! use hither_plugin::{Decision, Plugin, Request, Routing, Target, plugin};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct ByRegion {
+//!     region: String,
+//! }
+//!
+//! #[plugin(routing)]
+//! impl Plugin for ByRegion {
+//!     type Config = Self;
+//!     const REQUEST_INPUTS: &'static [&'static str] = &["header:x-beta"];
+//!     fn configure(config: Self) -> Result<Self, String> {
+//!         Ok(config)
+//!     }
+//! }
+//!
+//! impl Routing for ByRegion {
+//!     fn select(&self, request: &Request) -> Decision {
+//!         match request.header("x-beta") {
+//!             Some(_) => Target::default().require("region", &self.region).into(),
+//!             None => Decision::Pass,
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! `cargo build --release --target wasm32-unknown-unknown` makes a file that Hither loads as it is.
+//! A plugin imports a capability exactly when it calls [`log`], [`metrics`], [`store`] or
+//! [`instances`]; the operator grants it by that name. On any other target those calls go to the
+//! [`test`] module's fake host, so that hooks run under plain `cargo test`.
+
+// The generated code names this crate by its name, from inside as from outside.
+extern crate self as hither_plugin;
+
+#[doc(hidden)]
+pub mod bindings;
+mod export;
+#[cfg(not(target_arch = "wasm32"))]
+mod fake;
+pub mod instances;
+pub mod log;
+pub mod metrics;
+mod plugin;
+mod request;
+pub mod store;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod test;
+mod verdict;
+
+pub use hither_plugin_macros::plugin;
+#[doc(hidden)]
+pub use wit_bindgen;
+
+pub use bindings::imports::hither::plugin::types::{
+    BodyMode, Edits, Field, Method, Pair, Protocol, Reply, RequestPatch, RequestVerdict,
+    ResponsePatch, ResponseVerdict,
+};
+pub use bindings::lifecycle::exports::hither::plugin::lifecycle::MetricKind;
+pub use bindings::routing::exports::hither::plugin::routing::{Decision, Target};
+#[doc(hidden)]
+pub use export::{Adapter, Configured};
+pub use plugin::{Exports, Metric, NoConfig, Plugin, RequestFilter, ResponseFilter, Routing, hook};
+pub use request::{Request, Response};

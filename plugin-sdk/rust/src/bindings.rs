@@ -1,0 +1,76 @@
+//! The contract's types and functions, generated from `wit/`. Nobody writes against this room: the
+//! rest of the crate wraps it.
+//!
+//! One made-up world per interface, because a plugin must export exactly the hooks that it has: its
+//! component type is the sum of the worlds whose `export` macro it uses. Imports need no such care,
+//! since an imported function that is never called is not imported.
+#![allow(missing_docs, unreachable_pub)]
+
+pub mod imports {
+    wit_bindgen::generate!({
+        inline: "
+            package hither:sdk;
+            world imports {
+                import hither:plugin/types@0.1.0;
+                import hither:plugin/log@0.1.0;
+                import hither:plugin/metrics@0.1.0;
+                import hither:plugin/store@0.1.0;
+                import hither:plugin/instances@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        world: "hither:sdk/imports",
+        additional_derives: [PartialEq],
+        generate_all,
+    });
+}
+
+/// A world that exports one interface, and the macro by which a plugin exports it.
+macro_rules! exporting {
+    ($module:ident, $inline:literal, $world:literal, $export:literal, $place:literal) => {
+        pub mod $module {
+            wit_bindgen::generate!({
+                inline: $inline,
+                path: "../../wit",
+                world: $world,
+                with: {
+                    "hither:plugin/types@0.1.0": crate::bindings::imports::hither::plugin::types,
+                },
+                additional_derives: [PartialEq],
+                pub_export_macro: true,
+                export_macro_name: $export,
+                default_bindings_module: $place,
+                runtime_path: "::hither_plugin::wit_bindgen::rt",
+            });
+        }
+    };
+}
+
+exporting!(
+    lifecycle,
+    "package hither:sdk; world lifecycle { export hither:plugin/lifecycle@0.1.0; }",
+    "hither:sdk/lifecycle",
+    "export_lifecycle",
+    "hither_plugin::bindings::lifecycle"
+);
+exporting!(
+    routing,
+    "package hither:sdk; world routing { export hither:plugin/routing@0.1.0; }",
+    "hither:sdk/routing",
+    "export_routing",
+    "hither_plugin::bindings::routing"
+);
+exporting!(
+    request_filter,
+    "package hither:sdk; world request-filter { export hither:plugin/request-filter@0.1.0; }",
+    "hither:sdk/request-filter",
+    "export_request_filter",
+    "hither_plugin::bindings::request_filter"
+);
+exporting!(
+    response_filter,
+    "package hither:sdk; world response-filter { export hither:plugin/response-filter@0.1.0; }",
+    "hither:sdk/response-filter",
+    "export_response_filter",
+    "hither_plugin::bindings::response_filter"
+);

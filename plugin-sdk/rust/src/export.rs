@@ -1,0 +1,100 @@
+//! From the contract's functions to a plugin's traits: keeps the configured values of one instance and
+//! finds the one that a call names. Only the attribute's expansion uses it.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+
+use crate::bindings::imports::hither::plugin::types;
+use crate::bindings::lifecycle::exports::hither::plugin::lifecycle;
+use crate::bindings::{request_filter, response_filter, routing};
+use crate::{Decision, Plugin, Request, RequestFilter, Response, ResponseFilter, Routing};
+
+/// Where the configured values of a plugin lie. The attribute implements it, because a static cannot be
+/// generic.
+pub trait Configured: Plugin {
+    /// Gives access to the values.
+    fn with<R>(access: impl FnOnce(&RefCell<Vec<(u32, Self)>>) -> R) -> R;
+}
+
+/// What is exported: the contract's functions for a plugin.
+#[derive(Debug)]
+pub struct Adapter<P>(PhantomData<P>);
+
+impl<P: Configured> Adapter<P> {
+    #[allow(clippy::panic, reason = "a trap is the answer to a host that breaks the contract")]
+    fn configured<R>(config: u32, call: impl FnOnce(&P) -> R) -> R {
+        P::with(|values| {
+            let values = values.borrow();
+            match values.iter().find(|(id, _)| *id == config) {
+                Some((_, plugin)) => call(plugin),
+                None => panic!("the host names configuration {config}, which it never gave"),
+            }
+        })
+    }
+}
+
+/// Reads a configuration; nothing at all is read as `{}`.
+pub(crate) fn read<P: Plugin>(json: &[u8]) -> Result<P, String> {
+    let json = if json.is_empty() { b"{}" } else { json };
+    let config = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    P::configure(config)
+}
+
+impl<P: Configured> lifecycle::Guest for Adapter<P> {
+    fn describe() -> lifecycle::Manifest {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let metric = |metric: &crate::Metric| lifecycle::Metric {
+            name: metric.name.to_owned(),
+            kind: metric.kind,
+            help: metric.help.to_owned(),
+        };
+        lifecycle::Manifest {
+            name: P::NAME.to_owned(),
+            version: P::VERSION.to_owned(),
+            request_inputs: owned(P::REQUEST_INPUTS),
+            response_inputs: owned(P::RESPONSE_INPUTS),
+            metrics: P::METRICS.iter().map(metric).collect(),
+            config_schema: P::CONFIG_SCHEMA.to_owned(),
+            extra: Vec::new(),
+        }
+    }
+
+    fn configure(id: u32, config: Vec<u8>) -> Result<(), String> {
+        let plugin = read::<P>(&config)?;
+        P::with(|values| {
+            let mut values = values.borrow_mut();
+            values.retain(|(known, _)| *known != id);
+            values.push((id, plugin));
+        });
+        Ok(())
+    }
+
+    fn release(id: u32) {
+        P::with(|values| values.borrow_mut().retain(|(known, _)| *known != id));
+    }
+}
+
+impl<P: Configured + Routing> routing::exports::hither::plugin::routing::Guest for Adapter<P> {
+    fn select(request: types::Request) -> Decision {
+        let request = Request::new(request, P::REQUEST_INPUTS);
+        Self::configured(request.config, |plugin| plugin.select(&request))
+    }
+}
+
+impl<P: Configured + RequestFilter> request_filter::exports::hither::plugin::request_filter::Guest
+    for Adapter<P>
+{
+    fn on_request(request: types::Request) -> types::RequestVerdict {
+        let request = Request::new(request, P::REQUEST_INPUTS);
+        Self::configured(request.config, |plugin| plugin.on_request(&request))
+    }
+}
+
+impl<P: Configured + ResponseFilter>
+    response_filter::exports::hither::plugin::response_filter::Guest for Adapter<P>
+{
+    fn on_response(response: types::Response, memo: u64) -> types::ResponseVerdict {
+        let response = Response::new(response, P::RESPONSE_INPUTS);
+        Self::configured(response.config, |plugin| plugin.on_response(&response, memo))
+    }
+}

@@ -1,0 +1,228 @@
+//! A fake host, so that hooks run under plain `cargo test`: makes requests with exactly the inputs that
+//! a plugin declared, and shows what it logged, counted and stored. Not there on WebAssembly.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::time::Duration;
+
+use crate::bindings::imports::hither::plugin::types;
+use crate::instances::Instance;
+use crate::log::Level;
+use crate::{Method, Plugin, Protocol, Request, Response, fake};
+
+/// One logged line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// How much it matters.
+    pub level: Level,
+    /// Its message.
+    pub message: String,
+    /// Its fields.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A plugin with one configuration. It is the plugin: call its hooks on it.
+#[derive(Debug)]
+pub struct Subject<P> {
+    plugin: P,
+    config: serde_json::Value,
+}
+
+/// Configures a plugin with JSON, as the host would.
+///
+/// # Errors
+/// What the operator would be told.
+pub fn configure<P: Plugin>(json: &str) -> Result<Subject<P>, String> {
+    let plugin = crate::export::read::<P>(json.as_bytes())?;
+    let text = if json.is_empty() { "{}" } else { json };
+    let config = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Ok(Subject { plugin, config })
+}
+
+impl<P> Deref for Subject<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.plugin
+    }
+}
+
+impl<P: Plugin> Subject<P> {
+    /// Begins a GET of this path.
+    pub fn get(&self, path: &str) -> RequestBuilder<'_, P> {
+        let raw = types::Request {
+            exchange: 1,
+            now_ms: fake::with(|state| state.now_ms),
+            config: 0,
+            method: Method::Get,
+            protocol: Protocol::Http11,
+            tls: false,
+            end_of_stream: true,
+            authority: "example.com".to_owned(),
+            path: path.to_owned(),
+            inputs: Vec::new(),
+        };
+        RequestBuilder { raw, given: Given::new(&self.config), plugin: PhantomData }
+    }
+
+    /// Begins a response with this status.
+    pub fn response(&self, status: u16) -> ResponseBuilder<'_, P> {
+        let raw = types::Response {
+            exchange: 1,
+            now_ms: fake::with(|state| state.now_ms),
+            config: 0,
+            status,
+            from_cache: false,
+            end_of_stream: true,
+            inputs: Vec::new(),
+        };
+        ResponseBuilder { raw, given: Given::new(&self.config), plugin: PhantomData }
+    }
+}
+
+/// What a message holds, declared or not.
+#[derive(Debug)]
+struct Given<'a> {
+    config: &'a serde_json::Value,
+    inputs: Vec<(String, Vec<u8>)>,
+}
+
+impl<'a> Given<'a> {
+    fn new(config: &'a serde_json::Value) -> Self {
+        Self { config, inputs: Vec::new() }
+    }
+
+    fn add(&mut self, name: String, value: &[u8]) {
+        self.inputs.push((name, value.to_vec()));
+    }
+
+    /// What of it the host would hand over.
+    fn declared(&self, names: &[&str]) -> Vec<types::Input> {
+        let mut inputs = Vec::new();
+        for (slot, name) in (0..).zip(names) {
+            let name = self.resolve(name.strip_suffix('?').unwrap_or(name));
+            for (given, value) in &self.inputs {
+                if *given == name {
+                    inputs.push(types::Input { slot, value: value.clone() });
+                }
+            }
+        }
+        inputs
+    }
+
+    /// `header:{key=default}` becomes the header that the configuration names.
+    fn resolve(&self, name: &str) -> String {
+        let pattern = name.split_once(":{").and_then(|(kind, rest)| {
+            let (key, default) = split_default(rest.strip_suffix('}')?);
+            let configured = self.config.get(key).and_then(|value| value.as_str());
+            Some(format!("{kind}:{}", configured.or(default)?.to_ascii_lowercase()))
+        });
+        pattern.unwrap_or_else(|| name.to_owned())
+    }
+}
+
+fn split_default(pattern: &str) -> (&str, Option<&str>) {
+    match pattern.split_once('=') {
+        Some((key, default)) => (key, Some(default)),
+        None => (pattern, None),
+    }
+}
+
+/// Makes a request.
+#[derive(Debug)]
+pub struct RequestBuilder<'a, P> {
+    raw: types::Request,
+    given: Given<'a>,
+    plugin: PhantomData<P>,
+}
+
+impl<P: Plugin> RequestBuilder<'_, P> {
+    /// Another method.
+    #[must_use]
+    pub fn method(mut self, method: Method) -> Self {
+        self.raw.method = method;
+        self
+    }
+
+    /// Another authority.
+    #[must_use]
+    pub fn authority(mut self, authority: &str) -> Self {
+        self.raw.authority = authority.to_owned();
+        self
+    }
+
+    /// A header that the client sent; the plugin sees it if it declared it.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.given.add(format!("header:{}", name.to_ascii_lowercase()), value.as_ref());
+        self
+    }
+
+    /// Any other input, such as `client.address` or `cookie:sid`; the plugin sees it if it declared
+    /// it.
+    #[must_use]
+    pub fn input(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.given.add(name.to_owned(), value.as_ref());
+        self
+    }
+
+    /// The request.
+    pub fn build(mut self) -> Request {
+        self.raw.inputs = self.given.declared(P::REQUEST_INPUTS);
+        Request::new(self.raw, P::REQUEST_INPUTS)
+    }
+}
+
+/// Makes a response.
+#[derive(Debug)]
+pub struct ResponseBuilder<'a, P> {
+    raw: types::Response,
+    given: Given<'a>,
+    plugin: PhantomData<P>,
+}
+
+impl<P: Plugin> ResponseBuilder<'_, P> {
+    /// A header that the upstream sent; the plugin sees it if it declared it.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.given.add(format!("header:{}", name.to_ascii_lowercase()), value.as_ref());
+        self
+    }
+
+    /// The response.
+    pub fn build(mut self) -> Response {
+        self.raw.inputs = self.given.declared(P::RESPONSE_INPUTS);
+        Response::new(self.raw, P::RESPONSE_INPUTS)
+    }
+}
+
+/// Takes the lines logged on this thread so far.
+pub fn take_log() -> Vec<Line> {
+    fake::with(|state| std::mem::take(&mut state.lines))
+}
+
+/// What was added to a counter on this thread.
+pub fn counter(metric: u32) -> u64 {
+    fake::with(|state| state.counters.get(&metric).copied().unwrap_or(0))
+}
+
+/// What a gauge was last set to on this thread.
+pub fn gauge(metric: u32) -> Option<f64> {
+    fake::with(|state| state.gauges.get(&metric).copied())
+}
+
+/// What was observed in a histogram on this thread.
+pub fn observations(metric: u32) -> Vec<f64> {
+    fake::with(|state| state.observations.get(&metric).cloned().unwrap_or_default())
+}
+
+/// Lets time pass for the store, and for the `now_ms` of later requests.
+pub fn advance(time: Duration) {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    fake::with(|state| state.now_ms = state.now_ms.saturating_add(millis));
+}
+
+/// Says which instances a service has.
+pub fn set_instances(service: &str, instances: Vec<Instance>) {
+    fake::with(|state| state.services.insert(service.to_owned(), instances));
+}

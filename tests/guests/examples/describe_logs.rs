@@ -1,0 +1,38 @@
+//! Uses a capability in `describe`, where there is none.
+#![allow(missing_docs, unsafe_code, reason = "generated")]
+
+use exports::hither::plugin::{lifecycle, routing};
+
+hither_plugin::wit_bindgen::generate!({
+    inline: "
+        package hither:raw;
+        world raw { import hither:plugin/log@0.1.0; export hither:plugin/lifecycle@0.1.0; export hither:plugin/routing@0.1.0; }
+    ",
+    path: "../../wit",
+    world: "hither:raw/raw",
+    generate_all,
+    runtime_path: "hither_plugin::wit_bindgen::rt",
+});
+
+struct Guest;
+
+impl lifecycle::Guest for Guest {
+    fn describe() -> lifecycle::Manifest {
+        hither::plugin::log::emit(hither::plugin::log::Level::Info, "hello", &[]);
+        std::process::abort()
+    }
+
+    fn configure(_: u32, _: Vec<u8>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn release(_: u32) {}
+}
+
+impl routing::Guest for Guest {
+    fn select(_: routing::Request) -> routing::Decision {
+        routing::Decision::Pass
+    }
+}
+
+export!(Guest);
