@@ -43,5 +43,5 @@ pub use run::hither::Hither;
 pub use run::lines::Lines;
 pub use run::metrics::{Metrics, Series};
 pub use run::origin::OriginProcess;
-pub use run::program::Program;
+pub use run::program::{Ended, Program};
 pub use rustix::process::Signal;

@@ -2,11 +2,11 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::error::ClientError;
 use super::request::Request;
@@ -40,6 +40,16 @@ impl Http1 {
     /// As `connect(2)`.
     pub async fn connect(address: SocketAddr) -> Result<Self, ClientError> {
         Ok(Self { wire: Wire::new(TcpStream::connect(address).await?)?, deadline: DEADLINE })
+    }
+
+    /// Connects from another address of this machine, such as 127.0.0.2: to be another client.
+    ///
+    /// # Errors
+    /// As `bind(2)` and `connect(2)`.
+    pub async fn connect_from(source: IpAddr, address: SocketAddr) -> Result<Self, ClientError> {
+        let socket = if source.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.bind(SocketAddr::new(source, 0))?;
+        Ok(Self { wire: Wire::new(socket.connect(address).await?)?, deadline: DEADLINE })
     }
 
     /// Another deadline than 20 s for each single operation.

@@ -58,7 +58,6 @@ impl Response {
     ///
     /// # Panics
     /// If it has another status, with all of it.
-    #[must_use]
     #[track_caller]
     pub fn expect_status(self, status: u16) -> Self {
         assert_eq!(self.status(), status, "{}\n{}", self.head.headers, self.text());

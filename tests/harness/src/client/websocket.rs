@@ -42,7 +42,7 @@ impl WebSocket {
         timed("send a message", self.socket.send(Message::text(text))).await
     }
 
-    /// The next text or binary message; `None` once the peer has closed in order.
+    /// The next text or binary message; `None` once the peer has closed in order and the close was answered.
     ///
     /// # Errors
     /// The socket is broken, or brings nothing for 20 s.
@@ -54,7 +54,8 @@ impl WebSocket {
                 Some(Message::Binary(bytes)) => {
                     return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
                 }
-                Some(Message::Close(_)) | None => return Ok(None),
+                None => return Ok(None),
+                // The answer to a close is sent while the socket is read to its end.
                 Some(_) => {}
             }
         }

@@ -206,3 +206,21 @@ impl Drop for Place<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_closed_before_does_not_count_though_its_end_is_unread() {
+        let mut held = Held::default();
+        let (first, proxy) = UnixStream::pair().unwrap();
+        held.enter(0, first.into());
+        drop(proxy);
+        let (second, _proxy) = UnixStream::pair().unwrap();
+        held.enter(1, second.into());
+        assert_eq!((held.sockets.len(), held.most, held.abandoned), (1, 1, 1));
+    }
+}

@@ -2,14 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::hither::{CONFIG, Hither, place, ready};
+use super::hither::{Bound, CONFIG, Hither, place, ready};
 use super::program::Program;
 use crate::eventually::within;
 
@@ -122,9 +121,9 @@ impl Builder {
             }
             ready(&program, listeners(&config)).await.map(Ok)
         });
-        let outcome: Result<Result<SocketAddr, ExitStatus>, String> = wait.await;
+        let outcome: Result<Result<Bound, ExitStatus>, String> = wait.await;
         match outcome {
-            Ok(Ok(admin)) => Ok(Hither::new(program, self.folder, self.binary, admin)),
+            Ok(Ok(bound)) => Ok(Hither::new(program, self.folder, self.binary, bound)),
             Ok(Err(status)) => {
                 program.wait_exit(self.deadline).await;
                 Err(NotStarted::new(&program, Some(status), format!("it ended: {status}")))

@@ -4,7 +4,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +11,7 @@ use tempfile::TempDir;
 
 use super::builder::{Builder, complete};
 use super::metrics::Metrics;
-use super::program::Program;
+use super::program::{Ended, Program};
 use crate::client::http1::Http1;
 use crate::client::request::Request;
 use crate::client::response::Response;
@@ -29,7 +28,14 @@ pub struct Hither {
     program: Program,
     folder: TempDir,
     binary: PathBuf,
+    bound: Bound,
+}
+
+/// Where a proxy was reached when it became ready.
+#[derive(Debug)]
+pub(crate) struct Bound {
     admin: SocketAddr,
+    listeners: Vec<SocketAddr>,
 }
 
 impl Hither {
@@ -39,37 +45,30 @@ impl Hither {
         Builder::new(binary.as_ref())
     }
 
-    pub(crate) fn new(
-        program: Program,
-        folder: TempDir,
-        binary: PathBuf,
-        admin: SocketAddr,
-    ) -> Self {
-        Self { program, folder, binary, admin }
+    pub(crate) fn new(program: Program, folder: TempDir, binary: PathBuf, bound: Bound) -> Self {
+        Self { program, folder, binary, bound }
     }
 
-    /// The address of the listener at this place among those that were bound, from 0: the order of the file.
+    /// The address of the listener at this place of the file that it was started with, from 0.
     ///
     /// # Panics
     /// If there are fewer.
     #[must_use]
     pub fn address(&self, index: usize) -> SocketAddr {
-        let bound = bound(&self.program);
-        *bound
-            .get(index)
-            .unwrap_or_else(|| panic!("no listener {index}\n{}", self.program.report()))
+        let address = self.bound.listeners.get(index);
+        *address.unwrap_or_else(|| panic!("no listener {index}\n{}", self.program.report()))
     }
 
     /// All addresses that were bound so far, also by reloads.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        bound(&self.program)
+        listening(&self.program)
     }
 
     /// The admin address.
     #[must_use]
     pub fn admin(&self) -> SocketAddr {
-        self.admin
+        self.bound.admin
     }
 
     /// The folder with the configuration and its files.
@@ -131,7 +130,8 @@ impl Hither {
     /// # Panics
     /// If there is no whole response.
     pub async fn ask(&self, request: &Request) -> Response {
-        let sent = async { Http1::connect(self.admin).await?.within(ADMIN).request(request).await };
+        let sent =
+            async { Http1::connect(self.bound.admin).await?.within(ADMIN).request(request).await };
         sent.await.unwrap_or_else(|error| panic!("admin, {request:?}: {error}"))
     }
 
@@ -199,11 +199,13 @@ impl Hither {
         self.program.stdout().wait_for(deadline, what, read).await
     }
 
-    /// Runs another verb of the binary in the folder, with the admin address and the configuration left to the
-    /// arguments. The test's thread waits.
-    #[must_use]
-    pub fn command(&self, arguments: &[&str]) -> Output {
-        Command::new(&self.binary).args(arguments).current_dir(self.folder()).output().unwrap()
+    /// Runs another verb of the binary in the folder and waits for its end, such as `["check", "--config",
+    /// "hither.toml"]`.
+    ///
+    /// # Panics
+    /// If it cannot be started, or has not ended after 60 s.
+    pub async fn command(&self, arguments: &[&str]) -> Ended {
+        Program::run(&self.binary, self.folder(), arguments, ADMIN).await
     }
 }
 
@@ -215,8 +217,8 @@ impl Deref for Hither {
     }
 }
 
-/// Whether the process serves; the admin address when it does, else what is missing.
-pub(crate) async fn ready(program: &Program, listeners: usize) -> Result<SocketAddr, String> {
+/// Where the process serves, or what is missing until it does.
+pub(crate) async fn ready(program: &Program, listeners: usize) -> Result<Bound, String> {
     let told = program.events().iter().find_map(|event| event.address("admin listening"));
     let admin = told.ok_or("the log does not tell the admin address")?;
     let mut client = Http1::connect(admin).await.map_err(|error| format!("admin: {error}"))?;
@@ -225,15 +227,15 @@ pub(crate) async fn ready(program: &Program, listeners: usize) -> Result<SocketA
         return Err(format!("/ready is {}: {}", answer.status(), answer.text()));
     }
     // Another thread gathers the log: the answer may be here before the lines that were written earlier.
-    let told = bound(program).len();
-    if told < listeners {
-        return Err(format!("ready, but the log tells {told} of {listeners} listeners"));
+    let told = listening(program);
+    if told.len() < listeners {
+        return Err(format!("ready, but the log tells {} of {listeners} listeners", told.len()));
     }
-    Ok(admin)
+    Ok(Bound { admin, listeners: told })
 }
 
 /// What the listeners were bound to, each once, though every thread may tell of its own socket.
-fn bound(program: &Program) -> Vec<SocketAddr> {
+fn listening(program: &Program) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for address in program.events().iter().filter_map(|event| event.address("listening")) {
         if !addresses.contains(&address) {

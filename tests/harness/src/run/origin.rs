@@ -70,14 +70,22 @@ impl OriginProcess {
         &self.region
     }
 
+    /// A new connection to it, past any proxy.
+    ///
+    /// # Panics
+    /// If it does not accept.
+    pub async fn connect(&self) -> Http1 {
+        let connected = Http1::connect(self.address).await;
+        connected.unwrap_or_else(|error| panic!("origin {}: {error}", self.address))
+    }
+
     /// Its `/health`: `in_flight`, `most_in_flight`, `total`.
     ///
     /// # Panics
     /// If it does not answer.
     pub async fn health(&self) -> Value {
-        let asked = async { Http1::connect(self.address).await?.get("/health").await };
-        asked
-            .await
+        let answer = self.connect().await.get("/health").await;
+        answer
             .unwrap_or_else(|error| panic!("origin {}: {error}", self.address))
             .expect_status(200)
             .json()

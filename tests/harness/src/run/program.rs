@@ -1,5 +1,6 @@
 //! A process that is being tested: started with its streams gathered, signalled and killed by its own id.
 
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -21,7 +22,36 @@ pub struct Program {
     stderr: Lines,
 }
 
+/// What a process said that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
+}
+
 impl Program {
+    /// Runs a binary in a folder to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started, or has not ended in time, with what it wrote.
+    pub async fn run(
+        binary: impl AsRef<Path>,
+        folder: impl AsRef<Path>,
+        arguments: &[&str],
+        deadline: Duration,
+    ) -> Ended {
+        let mut command = Command::new(binary.as_ref());
+        command.args(arguments).current_dir(folder);
+        let program = Self::start(&arguments.join(" "), command);
+        let status = program.wait_exit(deadline).await;
+        let (stdout, stderr) = (program.stdout.tail(usize::MAX), program.stderr.tail(usize::MAX));
+        Ended { status, stdout, stderr }
+    }
+
     /// Starts a command with an empty stdin.
     ///
     /// # Panics
@@ -181,6 +211,15 @@ mod tests {
         assert_eq!(
             (program.stdout().all(), program.stderr().all()),
             (vec!["out".into()], vec!["err".into()])
+        );
+    }
+
+    #[tokio::test]
+    async fn a_command_is_run_in_its_folder_to_its_end() {
+        let ended = Program::run("sh", "/", &["-c", "pwd; exit 2"], SOON).await;
+        assert_eq!(
+            (ended.status.code(), &ended.stdout[..], &ended.stderr[..]),
+            (Some(2), "/\n", "")
         );
     }
 
