@@ -47,10 +47,6 @@ impl Identity {
             HeaderValue::from_str(&address.to_string()).map_err(io::Error::other)?;
         Ok(Self { region, region_header, address, address_header, delay })
     }
-
-    pub(super) fn region(&self) -> &str {
-        &self.region
-    }
 }
 
 /// What answers one connection's requests need.

@@ -38,18 +38,18 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 
 /// What an origin is asked to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OriginSpec {
+pub(crate) struct OriginSpec {
     /// Where it listens; port 0 takes any free port.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The region it claims to be in, told in every answer.
-    pub region: String,
+    pub(crate) region: String,
     /// How long it keeps each request, except `/health`, before it answers.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
 }
 
 /// A built-in origin; see [`Origin::bind`] and [`serve`].
 #[derive(Debug)]
-pub struct Origin;
+pub(crate) struct Origin;
 
 impl Origin {
     /// Binds the listening socket, so that a port in use is told before anything is started. From here on
@@ -58,7 +58,7 @@ impl Origin {
     /// # Errors
     /// The socket could not be bound, or the region cannot stand in a response header
     /// ([`io::ErrorKind::InvalidInput`]).
-    pub async fn bind(spec: OriginSpec) -> io::Result<Bound> {
+    pub(crate) async fn bind(spec: OriginSpec) -> io::Result<Bound> {
         let region = HeaderValue::from_str(&spec.region).map_err(|_| {
             let reason = format!("region {:?} cannot stand in a header", spec.region);
             io::Error::new(io::ErrorKind::InvalidInput, reason)
@@ -72,7 +72,7 @@ impl Origin {
 
 /// An origin whose socket is bound.
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     listener: TcpListener,
     local: SocketAddr,
     identity: Identity,
@@ -81,20 +81,14 @@ pub struct Bound {
 impl Bound {
     /// The address with the port that the kernel chose.
     #[must_use]
-    pub fn local_address(&self) -> SocketAddr {
+    pub(crate) fn local_address(&self) -> SocketAddr {
         self.local
-    }
-
-    /// The region it claims to be in.
-    #[must_use]
-    pub fn region(&self) -> &str {
-        self.identity.region()
     }
 }
 
 /// Answers connections until `shutdown` completes. Then it accepts no more, tells HTTP connections to end
 /// after the request they are at and WebSockets to close, waits up to five seconds, and cuts what is left.
-pub async fn serve(bound: Bound, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn serve(bound: Bound, shutdown: impl Future<Output = ()>) {
     let Bound { listener, identity, .. } = bound;
     let identity = Arc::new(identity);
     let load = Arc::new(Load::default());
