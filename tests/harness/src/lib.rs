@@ -30,6 +30,7 @@ pub use client::response::Response;
 pub use client::tunnel::Tunnel;
 pub use client::websocket::WebSocket;
 pub use eventually::{eventually, within};
+pub use h2::{Error as Http2Error, Reason, RecvStream};
 pub use message::{Head, Headers};
 pub use origin::connection::RawConnection;
 pub use origin::gate::GateOrigin;
