@@ -130,7 +130,7 @@ impl<T> Balancer<T> {
         for spec in instances {
             let identity: Identity = (spec.id.as_str().into(), spec.address.as_str().into());
             let live = known.remove(&identity).unwrap_or_else(|| Arc::new(Live::new()));
-            live.set_removed(false);
+            live.restore();
             seated.push(Arc::new(Instance::new(spec, live, self.core.clone())));
         }
         departed.keep(known);
@@ -192,8 +192,13 @@ impl<T> Balancer<T> {
     fn set(&self, id: &str, set: impl FnOnce(&Live)) -> bool {
         self.change(|_| {
             let table = self.core.table.load();
-            let seat = table.seat(id).and_then(|seat| table.seats.get(seat));
-            seat.map(|seat| set(&seat.live)).is_some()
+            let seat = table.seat(id).and_then(|n| Some((n, table.seats.get(n)?)));
+            let Some((number, seat)) = seat else { return false };
+            let before = seat.live.available();
+            set(&seat.live);
+            table.adjust_available(before, seat.live.available());
+            table.settle(number);
+            true
         })
     }
 

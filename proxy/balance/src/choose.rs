@@ -6,7 +6,8 @@
 use fastrand::Rng;
 use smallvec::SmallVec;
 
-use crate::table::{SCAN_MOST, Seat, Table};
+use crate::index::{Draw, Index};
+use crate::table::{Seat, Table};
 use crate::wanted::Wanted;
 
 /// A seat and its word at the moment of the look.
@@ -19,17 +20,18 @@ pub(crate) struct Choice {
 impl<T> Table<T> {
     /// The seat that a request with these wishes should take now, or `None` if everything
     /// eligible is full (or nothing is eligible, see [`Table::any_eligible`]).
-    pub(crate) fn choose(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
-        if self.seats.len() <= SCAN_MOST {
-            return self.choose_by_mask(wanted, rng);
+    pub(crate) fn choose(&self, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Choice> {
+        match self.index() {
+            None => self.choose_by_mask(wanted, draw.rng),
+            Some(index) => self.choose_by_index(index, wanted, draw),
         }
-        self.choose_by_list(wanted, rng)
     }
 
     /// Whether any instance could take such a request if it had room.
     pub(crate) fn any_eligible(&self, wanted: &Wanted<'_>) -> bool {
         let fits = |seat: &Seat<T>| seat.live.available() && wanted.admits(&seat.instance);
         match self.shortest(wanted.require) {
+            Listed::All if wanted.exclude.is_empty() => self.available() > 0,
             Listed::All => self.seats.iter().any(fits),
             Listed::One(seat) => self.seats.get(seat).is_some_and(fits),
             Listed::Only(seats) => {
@@ -100,16 +102,29 @@ impl<T> Table<T> {
         (ties, least)
     }
 
-    fn choose_by_list(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
+    /// Labelled wishes walk the bearers of the rarest label; all others ask the index.
+    fn choose_by_index(
+        &self,
+        index: &Index,
+        wanted: &Wanted<'_>,
+        draw: &mut Draw<'_>,
+    ) -> Option<Choice> {
         for label in wanted.prefer {
             let mut both: SmallVec<[(&str, &str); 8]> = SmallVec::from_slice(wanted.require);
             both.push(*label);
             let narrower = Wanted { require: &both, prefer: &[], exclude: wanted.exclude };
-            if let Some(choice) = self.scan_list(&narrower, rng) {
+            if let Some(choice) = self.scan_list(&narrower, draw.rng) {
                 return Some(choice);
             }
         }
-        self.scan_list(wanted, rng)
+        if wanted.require.is_empty() {
+            let skip: SmallVec<[usize; 8]> =
+                wanted.exclude.iter().filter_map(|id| self.seat(id)).collect();
+            if let Ok(choice) = index.choose(&self.seats, &self.tiers, &skip, draw) {
+                return choice;
+            }
+        }
+        self.scan_list(wanted, draw.rng)
     }
 
     fn scan_list(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
@@ -121,7 +136,7 @@ impl<T> Table<T> {
     }
 
     /// As [`Self::scan_mask`], over any number of seats in the table's order.
-    fn scan(
+    pub(crate) fn scan(
         &self,
         seats: impl Iterator<Item = usize>,
         wanted: &Wanted<'_>,

@@ -5,8 +5,8 @@
 //! are sequentially consistent, so at least one of the two sees the other.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use crate::balancer::{Picked, Refusal};
 use crate::departed::Departed;
+use crate::index::Draw;
 use crate::instance::Live;
 use crate::permit::Permit;
 use crate::queue::{Number, Queue, RETRY_AFTER_UNKNOWN, Ticket};
@@ -31,6 +32,8 @@ pub(crate) struct Core<T> {
     pub(crate) table: ArcSwap<Table<T>>,
     /// Waiters in the queue, and newcomers about to become one.
     waiting: AtomicUsize,
+    /// Whether the table has an index that releases must keep up to date.
+    indexed: AtomicBool,
     pub(crate) queue: Mutex<Queue<T>>,
     /// Only taken while the queue's lock is held.
     pub(crate) departed: Mutex<Departed>,
@@ -41,6 +44,7 @@ impl<T> Core<T> {
         Self {
             table: ArcSwap::from_pointee(table),
             waiting: AtomicUsize::new(0),
+            indexed: AtomicBool::new(false),
             queue: Mutex::new(Queue::new(seed)),
             departed: Mutex::default(),
         }
@@ -51,7 +55,14 @@ impl<T> Core<T> {
         for (number, seat) in table.seats.iter().enumerate() {
             seat.live.set_seat(number as u32);
         }
-        self.table.store(Arc::new(table));
+        if table.index().is_some() {
+            self.indexed.store(true, SeqCst);
+        }
+        let table = Arc::new(table);
+        self.table.store(table.clone());
+        self.indexed.store(table.index().is_some(), SeqCst);
+        // What was counted while the table was built; whoever counts later finds it here.
+        table.settle_all();
     }
 
     /// A permit, a place in the queue, or a refusal.
@@ -61,10 +72,15 @@ impl<T> Core<T> {
         rng: &mut Rng,
         now: Duration,
     ) -> Picked<T> {
-        if self.waiting.load(SeqCst) == 0
-            && let Some(permit) = take(&self.table.load(), wanted, rng)
-        {
-            return Picked::Permit(permit);
+        if self.waiting.load(SeqCst) == 0 {
+            let mut draw = Draw { rng, revealed: false };
+            let permit = take(&self.table.load(), wanted, &mut draw);
+            if draw.revealed && self.waiting.load(SeqCst) > 0 {
+                self.serve_all();
+            }
+            if let Some(permit) = permit {
+                return Picked::Permit(permit);
+            }
         }
         self.pick_in_turn(wanted, rng, now)
     }
@@ -82,7 +98,8 @@ impl<T> Core<T> {
         self.serve(&mut queue, &table, &mut wakers);
         // Announced before the last look: see the promise above.
         self.waiting.fetch_add(1, SeqCst);
-        let picked = match take(&table, wanted, rng) {
+        let mut draw = Draw { rng, revealed: false };
+        let picked = match take(&table, wanted, &mut draw) {
             Some(permit) => Picked::Permit(permit),
             None => match enqueue(&mut queue, &table, wanted, now) {
                 Ok((place, number)) => Picked::Wait(Waiter::new(self.clone(), place, number)),
@@ -92,6 +109,9 @@ impl<T> Core<T> {
         if !matches!(picked, Picked::Wait(_)) {
             self.waiting.fetch_sub(1, SeqCst);
         }
+        if draw.revealed {
+            self.serve(&mut queue, &table, &mut wakers);
+        }
         drop(queue);
         wake(wakers);
         picked
@@ -100,8 +120,28 @@ impl<T> Core<T> {
     /// Gives a place back, to the longest waiting request that may have it.
     pub(crate) fn release(&self, live: &Arc<Live>) {
         live.give_back();
+        if self.indexed.load(SeqCst) {
+            self.settle(live);
+        }
         if self.waiting.load(SeqCst) > 0 {
             self.offer(live);
+        }
+    }
+
+    /// Tells the index that a word has changed.
+    fn settle(&self, live: &Arc<Live>) {
+        let table = self.table.load();
+        match table.seat_of(live) {
+            Some(seat) => {
+                table.settle(seat);
+            }
+            // Removed, or about to sit elsewhere: under the lock nobody is about to.
+            None if live.is_seated() => {
+                let _queue = self.queue.lock();
+                let table = self.table.load();
+                table.seat_of(live).map(|seat| table.settle(seat));
+            }
+            None => {}
         }
     }
 
@@ -110,13 +150,24 @@ impl<T> Core<T> {
         let mut wakers = Wakers::new();
         let mut queue = self.queue.lock();
         let table = self.table.load();
-        if let Some(seat) = table.seat_of(live).and_then(|seat| table.seats.get(seat)) {
+        if let Some((number, seat)) =
+            table.seat_of(live).and_then(|number| Some((number, table.seats.get(number)?)))
+        {
             while let Some(line) = queue.earliest(|_, l| l.requirement.admits(&seat.instance)) {
                 let Some(word) = live.take_below(table.limits.hard) else { break };
                 let permit = Permit::counted(seat.instance.clone(), table.limits.band(word as u32));
+                table.settle(number);
                 self.hand_over(&mut queue, line, permit, &mut wakers);
             }
         }
+        drop(queue);
+        wake(wakers);
+    }
+
+    fn serve_all(&self) {
+        let mut wakers = Wakers::new();
+        let mut queue = self.queue.lock();
+        self.serve(&mut queue, &self.table.load(), &mut wakers);
         drop(queue);
         wake(wakers);
     }
@@ -125,15 +176,19 @@ impl<T> Core<T> {
     pub(crate) fn serve(&self, queue: &mut Queue<T>, table: &Table<T>, wakers: &mut Wakers) {
         let mut stuck: SmallVec<[u64; 8]> = SmallVec::new();
         let mut rng = queue.rng.clone();
+        let mut draw = Draw { rng: &mut rng, revealed: false };
         while let Some(line) = queue.earliest(|line, _| !stuck.contains(&line)) {
             let permit = queue.line(line).and_then(|l| {
                 let head = l.head()?;
-                l.requirement.with(&head.prefer, |wanted| take(table, wanted, &mut rng))
+                l.requirement.with(&head.prefer, |wanted| take(table, wanted, &mut draw))
             });
             match permit {
                 Some(permit) => self.hand_over(queue, line, permit, wakers),
-                // Nothing is given back while the lock is held here, so it stays stuck.
+                // What is given back from here on is offered by whoever gives it back.
                 None => stuck.push(line),
+            }
+            if std::mem::take(&mut draw.revealed) {
+                stuck.clear();
             }
         }
         queue.rng = rng;
@@ -172,11 +227,13 @@ impl<T> Core<T> {
 
 /// Chooses and counts. A choice whose instance has changed meanwhile is made anew; each such
 /// round means that another thread got its place.
-fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Permit<T>> {
+fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Permit<T>> {
     loop {
-        let choice = table.choose(wanted, rng)?;
+        let choice = table.choose(wanted, draw)?;
         let seat = table.seats.get(choice.seat)?;
-        if seat.live.take_seen(choice.word) {
+        let taken = seat.live.take_seen(choice.word);
+        draw.revealed |= table.settle(choice.seat);
+        if taken {
             let band = table.limits.band(choice.word as u32);
             return Some(Permit::counted(seat.instance.clone(), band));
         }

@@ -32,7 +32,7 @@ impl Departed {
     /// they get nothing new, even from a thread that still looks at the old table.
     pub(crate) fn keep(&mut self, mut gone: HashMap<Identity, Arc<Live>>) {
         gone.retain(|_, live| {
-            live.set_removed(true);
+            live.remove();
             live.in_flight() > 0
         });
         self.0 = gone;

@@ -122,6 +122,7 @@ const DRAINING: u64 = 1 << 33;
 const REMOVED: u64 = 1 << 34;
 
 const RTT_UNKNOWN: u32 = u32::MAX;
+const NO_SEAT: u32 = u32::MAX;
 
 /// What outlives a change of configuration.
 pub(crate) struct Live {
@@ -141,7 +142,7 @@ impl Live {
             word: AtomicU64::new(0),
             class_since: AtomicU64::new(0),
             rtt: AtomicU32::new(RTT_UNKNOWN),
-            seat: AtomicU32::new(u32::MAX),
+            seat: AtomicU32::new(NO_SEAT),
             class: AtomicU8::new(RttClass::UNKNOWN.rank()),
             rtt_fixed: AtomicBool::new(false),
         }
@@ -202,8 +203,15 @@ impl Live {
         self.set(DRAINING, draining);
     }
 
-    pub(crate) fn set_removed(&self, removed: bool) {
-        self.set(REMOVED, removed);
+    /// Part of no table any more.
+    pub(crate) fn remove(&self) {
+        self.set(REMOVED, true);
+        self.set_seat(NO_SEAT);
+    }
+
+    /// Part of the next table.
+    pub(crate) fn restore(&self) {
+        self.set(REMOVED, false);
     }
 
     fn set(&self, flag: u64, on: bool) {
@@ -216,6 +224,11 @@ impl Live {
 
     pub(crate) fn seat(&self) -> usize {
         self.seat.load(SeqCst) as usize
+    }
+
+    /// Whether it is part of a table, or about to be.
+    pub(crate) fn is_seated(&self) -> bool {
+        self.seat.load(SeqCst) != NO_SEAT
     }
 
     pub(crate) fn set_seat(&self, seat: u32) {

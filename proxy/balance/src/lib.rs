@@ -38,6 +38,7 @@ mod balancer;
 mod choose;
 mod core;
 mod departed;
+mod index;
 mod instance;
 mod labels;
 mod permit;

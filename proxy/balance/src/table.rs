@@ -1,12 +1,15 @@
 //! The picture of one service that a pick looks at: seats in the order of closeness.
 //!
-//! Immutable but for the live words behind the seats; replaced as a whole when the order or the
+//! Immutable but for the live words behind the seats and the hints about them; replaced as a whole when the order or the
 //! policy changes. Must not know the queue.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
+use crate::index::{Index, Mark};
 use crate::instance::{Instance, Live};
 use crate::labels::Labels;
 use crate::policy::{Limits, Policy, Scope, Spread};
@@ -19,6 +22,14 @@ pub(crate) struct Seat<T> {
     /// The same as the instance's own, one step nearer for the scan.
     pub(crate) live: Arc<Live>,
     pub(crate) instance: Arc<Instance<T>>,
+    /// Its place in the index, if the table has one.
+    pub(crate) mark: Mark,
+}
+
+impl<T> Seat<T> {
+    fn new(instance: Arc<Instance<T>>) -> Self {
+        Self { live: instance.live.clone(), instance, mark: Mark::new() }
+    }
 }
 
 /// Seats that are equally close.
@@ -45,6 +56,9 @@ pub(crate) struct Table<T> {
     pub(crate) seats: Box<[Seat<T>]>,
     pub(crate) tiers: Box<[Tier]>,
     pub(crate) labels: Labels,
+    index: Option<Index>,
+    /// Seats that may get traffic; changed under the queue's lock only.
+    available: AtomicUsize,
 }
 
 /// How far a seat is: its group first, then its class or round trip.
@@ -64,9 +78,53 @@ impl<T> Table<T> {
         order.sort_by_key(|(distance, _)| *distance);
         let tiers = tiers(order.iter().map(|(distance, _)| *distance));
         let labels = Labels::new(&order.iter().map(|(_, instance)| instance).collect::<Vec<_>>());
-        let seat = |instance: Arc<Instance<T>>| Seat { live: instance.live.clone(), instance };
-        let seats = order.into_iter().map(|(_, instance)| seat(instance)).collect();
-        Self { limits: policy.limits(), policy, seats, tiers, labels }
+        let limits = policy.limits();
+        let index = (order.len() > SCAN_MOST).then(|| Index::new(limits, &tiers));
+        let seats = order.into_iter().map(|(_, instance)| Seat::new(instance)).collect();
+        let available = AtomicUsize::new(0);
+        let table = Self { limits, policy, seats, tiers, labels, index, available };
+        table.settle_all();
+        table.count_available();
+        table
+    }
+
+    /// The index, if looking at each seat would take too long.
+    pub(crate) fn index(&self) -> Option<&Index> {
+        self.index.as_ref()
+    }
+
+    /// Brings the index up to date with one seat's word. `true` if the seat had been out of sight,
+    /// and the caller must look for waiters.
+    pub(crate) fn settle(&self, number: usize) -> bool {
+        match (&self.index, self.seats.get(number)) {
+            (Some(index), Some(seat)) => index.settle(seat, number, &self.tiers),
+            _ => false,
+        }
+    }
+
+    /// The same for all seats.
+    pub(crate) fn settle_all(&self) {
+        if self.index.is_some() {
+            for number in 0..self.seats.len() {
+                self.settle(number);
+            }
+        }
+    }
+
+    pub(crate) fn available(&self) -> usize {
+        self.available.load(Relaxed)
+    }
+
+    /// Counts the seats that may get traffic anew.
+    pub(crate) fn count_available(&self) {
+        let available = self.seats.iter().filter(|seat| seat.live.available()).count();
+        self.available.store(available, Relaxed);
+    }
+
+    /// Notes that one seat's availability changed.
+    pub(crate) fn adjust_available(&self, before: bool, after: bool) {
+        let count = self.available() + usize::from(after) - usize::from(before);
+        self.available.store(count, Relaxed);
     }
 
     /// The seat of an id.

@@ -1,0 +1,94 @@
+//! What a pick and its release cost: at several sizes, nearly full, and with two threads at it.
+
+use std::hint::black_box;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use fastrand::Rng;
+use hither_balance::{Balancer, InstanceSpec, Permit, Picked, Policy, Wanted};
+
+const SOFT: u32 = 20;
+const HARD: u32 = 25;
+const SIZES: [usize; 4] = [10, 64, 10_000, 1_000_000];
+
+/// Instances of four regions, each in a round-trip class of its own.
+fn service(size: usize) -> Balancer {
+    let spec = |number: usize| InstanceSpec {
+        id: format!("i{number}"),
+        address: String::new(),
+        region: ["ams", "maa", "sea", "sin"][number % 4].into(),
+        labels: Vec::new(),
+        rtt: Some(Duration::from_millis([1, 9, 120, 250][number % 4])),
+        payload: (),
+    };
+    let policy = Policy { soft_limit: SOFT, hard_limit: Some(HARD), ..Policy::default() };
+    Balancer::new(policy, (0..size).map(spec).collect(), 1).expect("unique ids")
+}
+
+fn permit(service: &Balancer, rng: &mut Rng) -> Permit<()> {
+    match service.pick(&Wanted::default(), rng, Duration::ZERO) {
+        Picked::Permit(permit) => permit,
+        other => panic!("the service has room: {other:?}"),
+    }
+}
+
+fn pick_and_release(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pick_and_release");
+    for size in SIZES {
+        let service = service(size);
+        let mut rng = Rng::with_seed(2);
+        group.bench_function(BenchmarkId::new("idle", size), |bencher| {
+            bencher.iter(|| drop(black_box(permit(&service, &mut rng))));
+        });
+        // 95 % of all places up to the hard limit are taken; each round ends an old request and
+        // starts a new one, at places that have nothing to do with each other.
+        let held = size * HARD as usize * 95 / 100;
+        let mut held: Vec<Permit<()>> = (0..held).map(|_| permit(&service, &mut rng)).collect();
+        group.bench_function(BenchmarkId::new("95_percent_full", size), |bencher| {
+            bencher.iter(|| {
+                let place = rng.usize(0..held.len());
+                held[place] = permit(&service, &mut rng);
+            });
+        });
+        group.bench_function(BenchmarkId::new("turnover_without_pick", size), |bencher| {
+            bencher.iter_batched(|| rng.usize(0..held.len()), |p| black_box(held[p].in_flight()), BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
+fn contended(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("two_threads");
+    for size in SIZES {
+        let service = service(size);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let mut rng = Rng::with_seed(3);
+                while !stop.load(Relaxed) {
+                    drop(black_box(permit(&service, &mut rng)));
+                }
+            });
+            let mut rng = Rng::with_seed(4);
+            group.bench_function(BenchmarkId::new("pick_and_release", size), |bencher| {
+                bencher.iter(|| drop(black_box(permit(&service, &mut rng))));
+            });
+            stop.store(true, Relaxed);
+        });
+    }
+    group.finish();
+}
+
+fn labelled(criterion: &mut Criterion) {
+    let service = service(10);
+    let mut rng = Rng::with_seed(5);
+    criterion.bench_function("require_a_region_of_10", |bencher| {
+        let wanted = Wanted { require: &[("region", "maa")], ..Wanted::default() };
+        bencher.iter(|| drop(black_box(service.pick(&wanted, &mut rng, Duration::ZERO))));
+    });
+}
+
+criterion_group!(benches, pick_and_release, contended, labelled);
+criterion_main!(benches);

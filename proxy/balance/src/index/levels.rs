@@ -1,0 +1,204 @@
+//! The seats of one large tier by level: a counted bitmap for each level, to draw one of the least
+//! loaded with equal chance and without walking them.
+//!
+//! Counts and bits are hints that threads write one after the other; a draw may miss, and then
+//! says so. Must not know live words: whoever draws checks.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use fastrand::Rng;
+
+use super::ladder::{BUSY, Ladder};
+
+const BITS: usize = 64;
+
+/// Words under one of the lowest counts: two cache lines of bits.
+const WORDS: usize = 16;
+
+/// Counts under one count of the layer above, and the most of the uppermost layer.
+const FAN: usize = 32;
+
+pub(crate) struct Levels {
+    ladder: Ladder,
+    /// Levels that have a seat, open ones and busy ones.
+    filled: [AtomicU64; 2],
+    words: Box<[AtomicU64]>,
+    /// Words of one level.
+    width: usize,
+    /// Lowest first.
+    layers: Box<[Layer]>,
+}
+
+/// Set bits of all levels, counted in equal spans.
+struct Layer {
+    counts: Box<[AtomicU32]>,
+    /// Counts of one level.
+    width: usize,
+    /// Words under one count.
+    span: usize,
+}
+
+/// Who is in a band after one has left it.
+pub(crate) enum Left {
+    Some,
+    Nobody,
+    /// It looked empty for a moment, and others may have acted on that.
+    Returned,
+}
+
+impl Levels {
+    pub(crate) fn new(ladder: Ladder, seats: usize) -> Self {
+        let rows = ladder.rows();
+        let width = seats.div_ceil(BITS);
+        let mut layers = Vec::new();
+        let mut span = WORDS;
+        loop {
+            let counts = width.div_ceil(span);
+            let zeros = (0..counts * rows).map(|_| AtomicU32::new(0)).collect();
+            layers.push(Layer { counts: zeros, width: counts, span });
+            if counts <= FAN {
+                break;
+            }
+            span *= FAN;
+        }
+        Self {
+            ladder,
+            filled: [AtomicU64::new(0), AtomicU64::new(0)],
+            words: (0..width * rows).map(|_| AtomicU64::new(0)).collect(),
+            width,
+            layers: layers.into(),
+        }
+    }
+
+    /// Filled levels of one band, as bits.
+    pub(crate) fn filled(&self, busy: bool) -> u64 {
+        self.filled[usize::from(busy)].load(SeqCst)
+    }
+
+    /// The bits of one level that may be set, in words.
+    fn row(&self, row: usize) -> &[AtomicU64] {
+        self.words.get(row * self.width..(row + 1) * self.width).unwrap_or(&[])
+    }
+
+    pub(crate) fn insert(&self, seat: usize, level: u8) {
+        let row = self.ladder.row(level);
+        if let Some(word) = self.row(row).get(seat / BITS) {
+            word.fetch_or(1 << (seat % BITS), SeqCst);
+        }
+        for layer in &self.layers {
+            if let Some(count) = layer.count(row, seat) {
+                count.fetch_add(1, SeqCst);
+            }
+        }
+        let (filled, bit) = self.bit(level);
+        if filled.load(SeqCst) & bit == 0 {
+            filled.fetch_or(bit, SeqCst);
+        }
+    }
+
+    /// Takes a seat out of a level.
+    pub(crate) fn remove(&self, seat: usize, level: u8) -> Left {
+        let row = self.ladder.row(level);
+        if let Some(word) = self.row(row).get(seat / BITS) {
+            word.fetch_and(!(1 << (seat % BITS)), SeqCst);
+        }
+        let mut before = 0;
+        for layer in &self.layers {
+            if let Some(count) = layer.count(row, seat) {
+                before = count.fetch_sub(1, SeqCst);
+            }
+        }
+        if before != 1 || self.total(row) != 0 {
+            return Left::Some;
+        }
+        let (filled, bit) = self.bit(level);
+        let left = filled.fetch_and(!bit, SeqCst) & !bit;
+        // Somebody may have come in between; clearing is taken back rather than left wrong.
+        if self.total(row) != 0 {
+            filled.fetch_or(bit, SeqCst);
+            return Left::Returned;
+        }
+        if left == 0 { Left::Nobody } else { Left::Some }
+    }
+
+    fn bit(&self, level: u8) -> (&AtomicU64, u64) {
+        (&self.filled[usize::from(level >= BUSY)], 1 << (level % BUSY))
+    }
+
+    /// The uppermost counts of a level.
+    fn top(&self, row: usize) -> &[AtomicU32] {
+        let top = self.layers.last();
+        top.and_then(|l| l.counts.get(row * l.width..(row + 1) * l.width)).unwrap_or(&[])
+    }
+
+    fn total(&self, row: usize) -> u32 {
+        let counts = self.top(row).iter().map(|count| count.load(SeqCst));
+        counts.fold(0, u32::wrapping_add)
+    }
+
+    /// One seat of a level, each with the same chance; `None` if the counts were moving.
+    pub(crate) fn draw(&self, level: u8, rng: &mut Rng) -> Option<usize> {
+        let row = self.ladder.row(level);
+        let total = self.total(row);
+        if total == 0 {
+            return None;
+        }
+        let mut left = rng.u32(0..total);
+        // The words under the count that the draw has come down to.
+        let (mut start, mut end) = (0, self.width);
+        for layer in self.layers.iter().rev() {
+            let from = start / layer.span;
+            let to = end.div_ceil(layer.span);
+            let counts = layer.counts.get(row * layer.width + from..row * layer.width + to)?;
+            let mut place = None;
+            for (number, count) in counts.iter().enumerate() {
+                let count = count.load(SeqCst);
+                if left < count {
+                    place = Some(from + number);
+                    break;
+                }
+                left -= count;
+            }
+            start = place? * layer.span;
+            end = (start + layer.span).min(self.width);
+        }
+        for (number, word) in self.row(row).get(start..end)?.iter().enumerate() {
+            let word = word.load(SeqCst);
+            if left < word.count_ones() {
+                return Some((start + number) * BITS + nth_bit(word, left));
+            }
+            left -= word.count_ones();
+        }
+        None
+    }
+
+    /// All seats of a level, for the rare case that some of them may not be drawn.
+    pub(crate) fn seats(&self, level: u8) -> impl Iterator<Item = usize> {
+        let words = self.row(self.ladder.row(level)).iter().enumerate();
+        words.flat_map(|(number, word)| bits(word.load(SeqCst)).map(move |bit| number * BITS + bit))
+    }
+}
+
+impl Layer {
+    fn count(&self, row: usize, seat: usize) -> Option<&AtomicU32> {
+        self.counts.get(row * self.width + seat / BITS / self.span)
+    }
+}
+
+/// The place of the set bit before which there are `nth` others.
+fn nth_bit(mut word: u64, nth: u32) -> usize {
+    for _ in 0..nth {
+        word &= word - 1;
+    }
+    word.trailing_zeros() as usize
+}
+
+/// The places of all set bits.
+pub(crate) fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (word != 0).then(|| word.trailing_zeros() as usize)?;
+        word &= word - 1;
+        Some(place)
+    })
+}
