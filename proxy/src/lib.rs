@@ -1,1 +1,29 @@
-//! Hither, an edge reverse proxy: one binary.
+//! Hither, an edge reverse proxy.
+//!
+//! A request's way through the rooms of this crate:
+//!
+//! ```text
+//! client -> serve/accept -> serve/guard (the whole head, checked and timed)
+//!        -> serve/ctx pins one snapshot -> route -> limits -> chain (plugins)
+//!        -> hither-balance picks an instance, or the request waits its turn
+//!        -> upstream request -> instance -> response -> chain, backwards -> client
+//!        -> telemetry: one event becomes metrics and an access-log line
+//! ```
+//!
+//! A swap's way: `reload` -> `snapshot/build` -> one atomic store in `shared` -> drain.
+//! The composition root is `app`; the command line is `cli`.
+
+mod admin;
+mod app;
+mod chain;
+pub mod cli;
+mod fault;
+mod host_facts;
+mod origin;
+mod reload;
+mod route;
+mod serve;
+mod shared;
+mod snapshot;
+mod telemetry;
+mod upstream;

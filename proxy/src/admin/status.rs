@@ -1,0 +1,85 @@
+//! `GET /status`: what runs, as JSON.
+
+use super::State;
+use crate::chain::Plugin;
+use crate::serve::Stage;
+use crate::snapshot::{Concurrency, Service, Snapshot};
+use serde_json::{Value, json};
+use std::time::UNIX_EPOCH;
+
+pub(super) fn status(state: &State) -> Value {
+    let snapshot = state.shared.snapshot();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "edge": &*snapshot.edge.name,
+        "region": &*snapshot.edge.region,
+        "stage": match *state.stage.borrow() {
+            Stage::Serving => "serving",
+            Stage::Draining => "draining",
+        },
+        "snapshot": {
+            "id": snapshot.id,
+            "built": snapshot.built.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            "age_seconds": snapshot.built.elapsed().unwrap_or_default().as_secs(),
+        },
+        "services": snapshot.services.iter().map(|s| service(s, &snapshot)).collect::<Vec<_>>(),
+        "plugins": snapshot.plugins.iter().map(|p| plugin(p)).collect::<Vec<_>>(),
+        "swaps": state.reloader.swaps(),
+    })
+}
+
+fn service(service: &Service, snapshot: &Snapshot) -> Value {
+    let queue = service.balancer.queue(snapshot.clock.now());
+    let instances = service.balancer.instances();
+    let instances: Vec<Value> = instances
+        .iter()
+        .map(|instance| {
+            let labels: serde_json::Map<_, _> =
+                instance.labels.iter().map(|(k, v)| (k.to_string(), json!(&**v))).collect();
+            json!({
+                "id": &*instance.id,
+                "address": &*instance.address,
+                "region": &*instance.region,
+                "labels": labels,
+                "band": instance.band.name(),
+                "in_flight": instance.in_flight,
+                "soft_limit": instance.soft_limit,
+                "hard_limit": instance.hard_limit,
+                "rtt_seconds": instance.rtt.map(|rtt| rtt.as_secs_f64()),
+                "healthy": instance.healthy,
+                "draining": instance.draining,
+            })
+        })
+        .collect();
+    json!({
+        "name": &*service.name,
+        "concurrency": match service.concurrency {
+            Concurrency::Requests => "requests",
+            Concurrency::Connections => "connections",
+        },
+        "queue": {
+            "waiting": queue.waiting,
+            "places": queue.places,
+            "age_seconds": queue.age.as_secs_f64(),
+            "shedding": queue.shedding,
+        },
+        "instances": instances,
+    })
+}
+
+fn plugin(plugin: &Plugin) -> Value {
+    let loaded = plugin.revision.loaded();
+    let manifest = plugin.revision.manifest();
+    let (failures, last_failure) = plugin.failures();
+    json!({
+        "name": &*plugin.name,
+        "revision": plugin.revision.id(),
+        "digest": loaded.digest(),
+        "version": manifest.version,
+        "hooks": plugin.revision.hooks().iter().map(|hook| hook.name()).collect::<Vec<_>>(),
+        "instances": plugin.revision.instances(),
+        "open": plugin.revision.is_open(),
+        "failures": failures,
+        "last_failure": last_failure,
+    })
+}

@@ -1,0 +1,92 @@
+//! What plugins are lent by this process: the log, their metrics, the balancer's picture.
+
+use crate::shared::Shared;
+use crate::telemetry::Telemetry;
+use hither_balance::{Band, InstanceStatus};
+use hither_plugin_host as host;
+use std::sync::{Arc, OnceLock, Weak};
+
+/// Stands behind the capabilities of every plugin.
+pub(crate) struct PluginEnvironment {
+    telemetry: Arc<Telemetry>,
+    /// Known once the first snapshot serves; plugins that are only being loaded see no instances.
+    shared: OnceLock<Weak<Shared>>,
+}
+
+impl PluginEnvironment {
+    pub(crate) fn new(telemetry: Arc<Telemetry>) -> Arc<PluginEnvironment> {
+        Arc::new(PluginEnvironment { telemetry, shared: OnceLock::new() })
+    }
+
+    /// From now on the balancers of `shared` can be asked.
+    pub(crate) fn serves(&self, shared: &Arc<Shared>) {
+        let _ = self.shared.set(Arc::downgrade(shared));
+    }
+}
+
+impl host::Environment for PluginEnvironment {
+    fn log_enabled(&self, _plugin: &str, level: host::Level) -> bool {
+        match level {
+            host::Level::Trace => tracing::enabled!(tracing::Level::TRACE),
+            host::Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
+            host::Level::Info => tracing::enabled!(tracing::Level::INFO),
+            host::Level::Warn => tracing::enabled!(tracing::Level::WARN),
+            host::Level::Error => tracing::enabled!(tracing::Level::ERROR),
+        }
+    }
+
+    fn log(&self, line: &host::LogLine<'_>) {
+        let fields: serde_json::Map<_, _> =
+            line.fields.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect();
+        let fields = serde_json::Value::Object(fields);
+        macro_rules! emit {
+            ($level:ident) => {
+                tracing::$level!(
+                    plugin = line.plugin,
+                    revision = line.revision,
+                    exchange = line.exchange,
+                    dropped = line.dropped,
+                    fields = %fields,
+                    "{}",
+                    line.message
+                )
+            };
+        }
+        match line.level {
+            host::Level::Trace => emit!(trace),
+            host::Level::Debug => emit!(debug),
+            host::Level::Info => emit!(info),
+            host::Level::Warn => emit!(warn),
+            host::Level::Error => emit!(error),
+        }
+    }
+
+    fn metrics(
+        &self,
+        plugin: &str,
+        declared: &[host::Metric],
+    ) -> Result<Arc<dyn host::MetricSink>, String> {
+        self.telemetry.declared_by_plugin(plugin, declared)
+    }
+
+    fn instances(&self, service: &str) -> Option<Vec<host::InstanceView>> {
+        let snapshot = self.shared.get()?.upgrade()?.snapshot();
+        Some(snapshot.service(service)?.balancer.instances().into_iter().map(view).collect())
+    }
+}
+
+fn view(status: InstanceStatus) -> host::InstanceView {
+    host::InstanceView {
+        id: status.id.to_string(),
+        region: status.region.to_string(),
+        healthy: status.healthy && !status.draining,
+        band: match status.band {
+            Band::Open => host::Band::Open,
+            Band::Busy => host::Band::Busy,
+            Band::Full => host::Band::Full,
+        },
+        in_flight: status.in_flight,
+        soft_limit: status.soft_limit,
+        rtt: status.rtt,
+    }
+}

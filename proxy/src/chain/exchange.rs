@@ -1,0 +1,70 @@
+//! What the plugins of one request have said so far.
+
+use smallvec::SmallVec;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Pieces of metadata that one request may gather; what goes beyond is dropped.
+const MAX_METADATA: usize = 64;
+
+/// One request's passage through its chain.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    seats: SmallVec<[Seat; 4]>,
+    metadata: Vec<(String, String)>,
+    now_ms: Option<u64>,
+}
+
+/// What one plugin left for its later hooks.
+#[derive(Debug, Default)]
+struct Seat {
+    memo: u64,
+    skip_response: bool,
+}
+
+impl Exchange {
+    /// The plugin at `place` is being asked.
+    pub(super) fn reach(&mut self, place: usize) {
+        while self.seats.len() <= place {
+            self.seats.push(Seat::default());
+        }
+    }
+
+    /// How many plugins have been asked.
+    pub(super) fn reached(&self) -> usize {
+        self.seats.len()
+    }
+
+    pub(super) fn remember(&mut self, place: usize, memo: u64, response_hooks: bool) {
+        if let Some(seat) = self.seats.get_mut(place) {
+            *seat = Seat { memo, skip_response: seat.skip_response || !response_hooks };
+        }
+    }
+
+    pub(super) fn memo(&self, place: usize) -> u64 {
+        self.seats.get(place).map_or(0, |seat| seat.memo)
+    }
+
+    pub(super) fn skips_response(&self, place: usize) -> bool {
+        self.seats.get(place).is_some_and(|seat| seat.skip_response)
+    }
+
+    /// Takes a plugin's metadata, under its name.
+    pub(super) fn note(&mut self, plugin: &str, pairs: Vec<(String, String)>) {
+        let room = MAX_METADATA.saturating_sub(self.metadata.len());
+        let named = pairs.into_iter().take(room).map(|(k, v)| (format!("{plugin}.{k}"), v));
+        self.metadata.extend(named);
+    }
+
+    /// `plugin.key` and value, for later plugins and the access log.
+    pub(crate) fn metadata(&self) -> &[(String, String)] {
+        &self.metadata
+    }
+
+    /// The request's time, taken at its first plugin.
+    pub(super) fn now_ms(&mut self) -> u64 {
+        *self.now_ms.get_or_insert_with(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            since.as_millis() as u64
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! Loading plugins for a snapshot: what is unchanged is carried over with its instances; what is
+//! new is loaded, checked against its own schema, configured and only then handed out.
+
+use super::Plugin;
+use crate::telemetry::PluginMetrics;
+use hither_config::{
+    Capability as Grant, Isolation as IsolationPlan, Name, OnFailure as OnFailurePlan, Plan,
+    PluginPlan, Report, Source,
+};
+use hither_plugin_host::{Budget, Capability, Config, Host, Isolation, Loaded, OnFailure, Spec};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The configurations of one plugin, each with a number, and which service has which.
+pub(crate) struct Attachments {
+    configs: Vec<Value>,
+    services: BTreeMap<Name, u32>,
+}
+
+impl Attachments {
+    /// Numbers the configurations that are in use; a plugin that no service uses keeps its own, so
+    /// that a mistake in it is found now and not when it is attached.
+    pub(crate) fn of(name: &Name, plugin: &PluginPlan, plan: &Plan) -> Attachments {
+        let mut attachments = Attachments { configs: Vec::new(), services: BTreeMap::new() };
+        for (service, plan) in &plan.services {
+            for attachment in plan.plugins.iter().filter(|a| a.plugin == *name) {
+                let id = attachments.number(&attachment.config);
+                attachments.services.insert(service.clone(), id);
+            }
+        }
+        if attachments.configs.is_empty() {
+            attachments.number(&plugin.config);
+        }
+        attachments
+    }
+
+    fn number(&mut self, config: &Value) -> u32 {
+        let known = self.configs.iter().position(|known| known == config);
+        let place = known.unwrap_or_else(|| {
+            self.configs.push(config.clone());
+            self.configs.len() - 1
+        });
+        place as u32
+    }
+
+    /// The number of this service's configuration.
+    pub(crate) fn config_of(&self, service: &Name) -> Option<u32> {
+        self.services.get(service).copied()
+    }
+
+    fn handed_over(&self) -> Vec<Config> {
+        let numbered = (0..).zip(&self.configs);
+        numbered.map(|(id, value)| Config { id, json: value.to_string().into_bytes() }).collect()
+    }
+}
+
+/// All that a plugin was loaded from: equal prints, equal plugins.
+#[derive(Clone, PartialEq)]
+pub(super) struct Print {
+    load: LoadPrint,
+    on_failure: Option<OnFailure>,
+    configs: Vec<Value>,
+}
+
+/// What loading depends on, configuration aside.
+#[derive(Clone, PartialEq)]
+struct LoadPrint {
+    digest: [u8; 32],
+    grants: Vec<Capability>,
+    budget: Budget,
+    isolation: Isolation,
+}
+
+/// Loads plugins through one host.
+pub(crate) struct PluginLoader {
+    host: Host,
+}
+
+impl PluginLoader {
+    pub(crate) fn new(host: Host) -> PluginLoader {
+        PluginLoader { host }
+    }
+
+    /// The plugin for a snapshot: `before` itself where nothing changed.
+    ///
+    /// # Errors
+    /// What is wrong with it, at its place in `source`. Nothing that runs is touched.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is another owner's; a struct would only rename them"
+    )]
+    pub(crate) fn load(
+        &self,
+        name: &Name,
+        plan: &PluginPlan,
+        bytes: &Arc<[u8]>,
+        attachments: &Attachments,
+        before: Option<&Arc<Plugin>>,
+        source: &Source,
+        metrics: impl FnOnce() -> PluginMetrics,
+    ) -> Result<Arc<Plugin>, Report> {
+        let print = print(plan, bytes, attachments);
+        if let Some(before) = before.filter(|before| before.print == print) {
+            return Ok(before.clone());
+        }
+        let problem = |message: String| source.problem(&["plugin", name, "file"], &message, None);
+        let loaded = match before.filter(|before| before.print.load == print.load) {
+            Some(before) => before.revision.loaded().clone(),
+            None => self.loaded(name, plan, bytes, &print).map_err(problem)?,
+        };
+        let schema = loaded.config_schema().map(Value::to_string).unwrap_or_default();
+        source.check_plugin_config(name, &schema)?;
+        let revision = loaded.configure(attachments.handed_over()).map_err(|error| {
+            source.problem(&["plugin", name, "config"], &error.to_string(), None)
+        })?;
+        Ok(Arc::new(Plugin::new(name.as_str().into(), revision, print, metrics())))
+    }
+
+    fn loaded(
+        &self,
+        name: &Name,
+        plan: &PluginPlan,
+        bytes: &Arc<[u8]>,
+        print: &Print,
+    ) -> Result<Arc<Loaded>, String> {
+        let spec = Spec {
+            name: name.to_string(),
+            bytes: bytes.to_vec(),
+            sha256: plan.sha256.map(|digest| digest.to_string()),
+            grants: print.load.grants.clone(),
+            budget: print.load.budget.clone(),
+            isolation: print.load.isolation,
+        };
+        self.host.load(spec).map_err(|error| format!("plugin `{name}` cannot be loaded: {error}"))
+    }
+}
+
+impl Print {
+    pub(super) fn on_failure(&self) -> Option<OnFailure> {
+        self.on_failure
+    }
+}
+
+fn print(plan: &PluginPlan, bytes: &[u8], attachments: &Attachments) -> Print {
+    let grant = |grant: &Grant| match grant {
+        Grant::Log => Capability::Log,
+        Grant::Store => Capability::Store,
+        Grant::Metrics => Capability::Metrics,
+        Grant::Instances => Capability::Instances,
+    };
+    Print {
+        load: LoadPrint {
+            digest: Sha256::digest(bytes).into(),
+            grants: plan.grants.iter().map(grant).collect(),
+            budget: Budget {
+                time: plan.time,
+                memory: usize::try_from(plan.memory.bytes()).unwrap_or(usize::MAX),
+                instances: plan.instances.get() as usize,
+                store: usize::try_from(plan.store.bytes()).unwrap_or(usize::MAX),
+                ..Budget::default()
+            },
+            isolation: match plan.isolation {
+                IsolationPlan::Pooled => Isolation::Pooled,
+                IsolationPlan::PerRequest => Isolation::PerRequest,
+            },
+        },
+        on_failure: match plan.on_failure {
+            OnFailurePlan::ByHook => None,
+            OnFailurePlan::Skip => Some(OnFailure::Skip),
+            OnFailurePlan::Reject => Some(OnFailure::Reject),
+        },
+        configs: attachments.configs.clone(),
+    }
+}

@@ -1,0 +1,208 @@
+//! Plugins in order: whom to ask, what their verdicts mean together, what a failure means.
+//!
+//! The only room that calls the plugin host. It must not know Pingora: heads come as traits.
+
+mod environment;
+mod exchange;
+mod inputs;
+mod load;
+mod message;
+mod plugin;
+mod wish;
+
+pub(crate) use environment::PluginEnvironment;
+pub(crate) use exchange::Exchange;
+pub(crate) use load::{Attachments, PluginLoader};
+pub(crate) use message::{RequestContext, RequestMessage, ResponseContext, ResponseMessage};
+pub(crate) use plugin::Plugin;
+pub(crate) use wish::Wish;
+
+use hither_plugin_host::{Hook, OnFailure, Reply, RequestVerdict, ResponseVerdict, Routing};
+use inputs::Facts;
+use std::sync::Arc;
+
+/// The plugins of one service, in the order of its `plugins`.
+#[derive(Default)]
+pub(crate) struct Chain {
+    links: Box<[Link]>,
+    watches_responses: bool,
+}
+
+/// A plugin as one service uses it.
+pub(crate) struct Link {
+    pub(crate) plugin: Arc<Plugin>,
+    /// Which of the plugin's configurations is this service's.
+    pub(crate) config: u32,
+}
+
+/// What the chain says of a request.
+#[derive(Debug)]
+pub(crate) enum RequestOutcome {
+    Go,
+    Reply(Reply),
+    /// This plugin failed and its policy is to reject.
+    Failed(Arc<str>),
+}
+
+/// What the chain says of a response.
+#[derive(Debug)]
+pub(crate) enum ResponseOutcome {
+    Go,
+    Reply(Reply),
+    Failed(Arc<str>),
+}
+
+impl Chain {
+    pub(crate) fn new(links: Vec<Link>) -> Chain {
+        let watches_responses = links.iter().any(|link| link.plugin.serves(Hook::ResponseFilter));
+        Chain { links: links.into(), watches_responses }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    pub(crate) fn watches_responses(&self) -> bool {
+        self.watches_responses
+    }
+
+    /// Asks each plugin in turn; the first reply or rejection ends it. What a plugin changes, the
+    /// next one sees.
+    pub(crate) fn on_request(
+        &self,
+        head: &mut impl RequestMessage,
+        context: &RequestContext<'_>,
+        exchange: &mut Exchange,
+        wish: &mut Wish,
+    ) -> RequestOutcome {
+        for (place, link) in self.links.iter().enumerate() {
+            exchange.reach(place);
+            for hook in [Hook::RequestFilter, Hook::Routing] {
+                if !link.plugin.serves(hook) {
+                    continue;
+                }
+                let outcome = match hook {
+                    Hook::RequestFilter => link.filter_request(head, context, exchange, place),
+                    _ => link.route(head, context, exchange, wish, place),
+                };
+                if !matches!(outcome, RequestOutcome::Go) {
+                    return outcome;
+                }
+            }
+        }
+        RequestOutcome::Go
+    }
+
+    /// Asks the plugins that saw the request, the last one first.
+    pub(crate) fn on_response(
+        &self,
+        head: &mut impl ResponseMessage,
+        context: &ResponseContext<'_>,
+        exchange: &mut Exchange,
+    ) -> ResponseOutcome {
+        for (place, link) in self.links.iter().enumerate().take(exchange.reached()).rev() {
+            if !link.plugin.serves(Hook::ResponseFilter) || exchange.skips_response(place) {
+                continue;
+            }
+            let outcome = link.filter_response(head, context, exchange, place);
+            if !matches!(outcome, ResponseOutcome::Go) {
+                return outcome;
+            }
+        }
+        ResponseOutcome::Go
+    }
+}
+
+impl Link {
+    fn filter_request(
+        &self,
+        head: &mut impl RequestMessage,
+        context: &RequestContext<'_>,
+        exchange: &mut Exchange,
+        place: usize,
+    ) -> RequestOutcome {
+        let now_ms = exchange.now_ms();
+        let report = {
+            let facts =
+                Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
+            let request = context.head(head, &facts, now_ms, self.config);
+            self.plugin.revision.on_request(&request)
+        };
+        match self.plugin.judge(Hook::RequestFilter, report) {
+            Err(OnFailure::Reject) => RequestOutcome::Failed(self.plugin.name.clone()),
+            Err(OnFailure::Skip) | Ok(RequestVerdict::Pass) => RequestOutcome::Go,
+            Ok(RequestVerdict::Respond(reply)) => RequestOutcome::Reply(reply),
+            Ok(RequestVerdict::Next(patch)) => {
+                head.apply(&patch.edits);
+                patch.path.map(|path| head.set_path(path));
+                patch.authority.map(|authority| head.set_authority(authority));
+                exchange.note(&self.plugin.name, patch.metadata);
+                exchange.remember(place, patch.memo, patch.response_hooks);
+                RequestOutcome::Go
+            }
+        }
+    }
+
+    fn route(
+        &self,
+        head: &mut impl RequestMessage,
+        context: &RequestContext<'_>,
+        exchange: &mut Exchange,
+        wish: &mut Wish,
+        place: usize,
+    ) -> RequestOutcome {
+        let now_ms = exchange.now_ms();
+        let report = {
+            let facts =
+                Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
+            let request = context.head(head, &facts, now_ms, self.config);
+            self.plugin.revision.select(&request)
+        };
+        match self.plugin.judge(Hook::Routing, report) {
+            Err(OnFailure::Reject) => RequestOutcome::Failed(self.plugin.name.clone()),
+            Err(OnFailure::Skip) | Ok(Routing::Pass) => RequestOutcome::Go,
+            Ok(Routing::Respond(reply)) => RequestOutcome::Reply(reply),
+            Ok(Routing::Route(target)) => {
+                if let Some(wrong) = wish::not_served(&target, context.service) {
+                    return match self.plugin.refuse(Hook::Routing, wrong) {
+                        OnFailure::Reject => RequestOutcome::Failed(self.plugin.name.clone()),
+                        OnFailure::Skip => RequestOutcome::Go,
+                    };
+                }
+                let mut target = *target;
+                head.apply(&target.edits);
+                target.path.take().map(|path| head.set_path(path));
+                target.authority.take().map(|authority| head.set_authority(authority));
+                exchange.remember(place, target.memo, true);
+                wish.narrow(target);
+                RequestOutcome::Go
+            }
+        }
+    }
+
+    fn filter_response(
+        &self,
+        head: &mut impl ResponseMessage,
+        context: &ResponseContext<'_>,
+        exchange: &mut Exchange,
+        place: usize,
+    ) -> ResponseOutcome {
+        let now_ms = exchange.now_ms();
+        let report = {
+            let facts = Facts::of_response(head.headers(), context, exchange.metadata());
+            let response = context.head(head, &facts, now_ms, self.config);
+            self.plugin.revision.on_response(&response, exchange.memo(place))
+        };
+        match self.plugin.judge(Hook::ResponseFilter, report) {
+            Err(OnFailure::Reject) => ResponseOutcome::Failed(self.plugin.name.clone()),
+            Err(OnFailure::Skip) | Ok(ResponseVerdict::Pass) => ResponseOutcome::Go,
+            Ok(ResponseVerdict::Respond(reply)) => ResponseOutcome::Reply(reply),
+            Ok(ResponseVerdict::Next(patch)) => {
+                patch.status.map(|status| head.set_status(status));
+                head.apply(&patch.edits);
+                exchange.note(&self.plugin.name, patch.metadata);
+                ResponseOutcome::Go
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! `hither check`
+
+use crate::app;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn check(config: &Path) -> ExitCode {
+    match app::check(config) {
+        Ok(()) => {
+            println!("{}: good", config.display());
+            ExitCode::SUCCESS
+        }
+        Err(rejection) => super::reject(&rejection),
+    }
+}

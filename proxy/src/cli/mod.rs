@@ -1,0 +1,92 @@
+//! The command line: one verb, one file. Arguments are parsed here and converted once.
+//!
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid.
+
+mod check;
+mod completions;
+mod origin;
+mod reload;
+mod remote;
+mod run;
+mod schema;
+mod status;
+
+use crate::snapshot::Rejection;
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Hither, an edge reverse proxy: the least loaded, closest instance, and your own plugins.
+#[derive(Debug, Parser)]
+#[command(name = "hither", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve
+    Run(ConfigArg),
+    /// Check a configuration and load its plugins, without serving
+    Check(ConfigArg),
+    /// Make a running edge take the changed files over
+    Reload(reload::Args),
+    /// Show what a running edge does
+    Status(remote::Target),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Run a small origin to try things with
+    Origin(origin::Args),
+}
+
+/// Which configuration.
+#[derive(Debug, clap::Args)]
+struct ConfigArg {
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE", default_value = "hither.toml")]
+    config: PathBuf,
+}
+
+impl Cli {
+    /// Carries the verb out and gives the exit code.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self.verb {
+            Verb::Run(arg) => run::run(&arg.config),
+            Verb::Check(arg) => check::check(&arg.config),
+            Verb::Reload(args) => reload::reload(&args),
+            Verb::Status(target) => status::status(&target),
+            Verb::Schema => schema::schema(),
+            Verb::Completions { shell } => completions::completions(shell),
+            Verb::Origin(args) => origin::origin(&args),
+        }
+    }
+}
+
+/// Prints why, and gives the exit code that belongs to it.
+fn reject(rejection: &Rejection) -> ExitCode {
+    match rejection {
+        Rejection::Invalid(report) if std::io::stderr().is_terminal() => {
+            eprint!("{}", report.colored());
+        }
+        Rejection::Invalid(report) => eprint!("{report}"),
+        other => eprintln!("hither: {other}"),
+    }
+    ExitCode::from(match rejection {
+        Rejection::Invalid(_) | Rejection::Unreadable(_) => 3,
+        Rejection::Other(_) => 1,
+    })
+}
+
+/// Prints why a verb failed.
+fn fail(why: impl std::fmt::Display) -> ExitCode {
+    eprintln!("hither: {why}");
+    ExitCode::from(1)
+}

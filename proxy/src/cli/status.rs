@@ -1,0 +1,83 @@
+//! `hither status`
+
+use super::remote::Target;
+use http::{Method, StatusCode};
+use serde_json::Value;
+use std::process::ExitCode;
+
+pub(super) fn status(target: &Target) -> ExitCode {
+    match target.ask(Method::GET, "/status") {
+        Ok((StatusCode::OK, status)) => {
+            print(&status);
+            ExitCode::SUCCESS
+        }
+        Ok((status, answer)) => super::fail(format!("{status}: {answer}")),
+        Err(error) => super::fail(error),
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or("-")
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value[key].as_array().into_iter().flatten()
+}
+
+fn print(status: &Value) {
+    println!(
+        "{} in {}: hither {}, {}, snapshot {} for {} s",
+        text(status, "edge"),
+        text(status, "region"),
+        text(status, "version"),
+        text(status, "stage"),
+        status["snapshot"]["id"],
+        status["snapshot"]["age_seconds"],
+    );
+    for service in list(status, "services") {
+        let queue = &service["queue"];
+        println!(
+            "\nservice {}: {} of {} waiting",
+            text(service, "name"),
+            queue["waiting"],
+            queue["places"]
+        );
+        println!(
+            "  {:<20} {:<10} {:<6} {:>12} {:>9}  state",
+            "instance", "region", "band", "in flight", "rtt"
+        );
+        for instance in list(service, "instances") {
+            let limit = &instance["hard_limit"];
+            let limit = if limit.is_null() { "-".to_owned() } else { limit.to_string() };
+            let load = format!("{}/{}/{limit}", instance["in_flight"], instance["soft_limit"]);
+            let rtt = instance["rtt_seconds"].as_f64().map(|s| format!("{:.1} ms", s * 1000.0));
+            let state = match (instance["healthy"].as_bool(), instance["draining"].as_bool()) {
+                (Some(false), _) => "unhealthy",
+                (_, Some(true)) => "draining",
+                _ => "healthy",
+            };
+            println!(
+                "  {:<20} {:<10} {:<6} {:>12} {:>9}  {state}",
+                text(instance, "id"),
+                text(instance, "region"),
+                text(instance, "band"),
+                load,
+                rtt.as_deref().unwrap_or("unknown"),
+            );
+        }
+    }
+    for plugin in list(status, "plugins") {
+        let hooks: Vec<&str> = list(plugin, "hooks").filter_map(Value::as_str).collect();
+        println!(
+            "\nplugin {}: revision {}, sha256 {:.12}, {}, {} failed calls",
+            text(plugin, "name"),
+            plugin["revision"],
+            text(plugin, "digest"),
+            hooks.join(" + "),
+            plugin["failures"],
+        );
+        if let Some(reason) = plugin["last_failure"].as_str() {
+            println!("  last failure: {reason}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Who asks for a swap, and how it is done: check -> build -> swap -> drain, with a history.
+//!
+//! One swap at a time, on a thread that serves nobody. A failure at any step leaves what runs
+//! untouched and is told to whoever asked, in the log and in the metrics.
+
+mod history;
+mod watch;
+
+pub(crate) use watch::watch;
+
+use crate::app::ListenerSet;
+use crate::shared::Shared;
+use crate::snapshot::{Builder, Materials, PluginBytes, Rejection, Snapshot, diff};
+use history::History;
+pub(crate) use history::Swap;
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Old snapshots are looked at so often until their last request has ended.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What is asked for.
+pub(crate) enum Change {
+    /// Whatever the files say now.
+    FromFile,
+    /// What ran before the last swap.
+    Back,
+    /// Other bytes for one plugin, until the next reload from the files.
+    Plugin { name: String, bytes: PluginBytes },
+}
+
+/// What a swap did, or would do.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// "swapped", "unchanged" or "checked".
+    pub(crate) result: &'static str,
+    /// The snapshot that serves now.
+    pub(crate) snapshot: u64,
+    /// One line per change.
+    pub(crate) changes: Vec<String>,
+    /// Keys whose change only a restart can make.
+    pub(crate) needs_restart: Vec<&'static str>,
+}
+
+/// Owns the way from one snapshot to the next.
+pub(crate) struct Reloader {
+    config: PathBuf,
+    shared: Arc<Shared>,
+    builder: Builder,
+    listeners: Arc<ListenerSet>,
+    state: Mutex<State>,
+    draining: Mutex<Vec<Arc<Snapshot>>>,
+}
+
+struct State {
+    running: Materials,
+    history: History,
+}
+
+impl Reloader {
+    pub(crate) fn new(
+        config: PathBuf,
+        shared: Arc<Shared>,
+        builder: Builder,
+        listeners: Arc<ListenerSet>,
+        running: Materials,
+    ) -> Arc<Reloader> {
+        let state = Mutex::new(State { running, history: History::default() });
+        let draining = Mutex::default();
+        Arc::new(Reloader { config, shared, builder, listeners, state, draining })
+    }
+
+    /// The file that is watched, and the plugins' files beside it.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let state = self.state.lock();
+        let plugins = state.running.plan.plugins.values().map(|plugin| plugin.file.clone());
+        std::iter::once(self.config.clone()).chain(plugins).collect()
+    }
+
+    /// Past swaps, the latest first.
+    pub(crate) fn swaps(&self) -> Vec<Swap> {
+        self.state.lock().history.swaps()
+    }
+
+    /// Carries out a change. Blocking: compiles plugins.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once; what ran runs on.
+    pub(crate) fn apply(&self, change: Change) -> Result<Outcome, Rejection> {
+        let began = Instant::now();
+        let mut state = self.state.lock();
+        let outcome = self.try_apply(&mut state, change);
+        let took = began.elapsed();
+        match &outcome {
+            Ok(outcome) => {
+                self.shared.telemetry.swap(outcome.result);
+                tracing::info!(
+                    result = outcome.result,
+                    snapshot = outcome.snapshot,
+                    changes = outcome.changes.join("; "),
+                    needs_restart = outcome.needs_restart.join(", "),
+                    took = ?took,
+                    "reload"
+                );
+            }
+            Err(rejection) => {
+                self.shared.telemetry.swap("rejected");
+                state.history.rejected(rejection);
+                tracing::error!("reload rejected; what ran runs on\n{rejection}");
+            }
+        }
+        outcome
+    }
+
+    /// What a reload from the files would do: everything but the swap.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub(crate) fn dry_run(&self) -> Result<Outcome, Rejection> {
+        let next = Materials::read(&self.config)?;
+        let running = self.state.lock().running.clone();
+        let current = self.shared.snapshot();
+        self.builder.build(&next, Some(&current))?;
+        Ok(Outcome {
+            result: "checked",
+            snapshot: current.id,
+            changes: diff(&running, &next),
+            needs_restart: current.needs_restart(&next.plan),
+        })
+    }
+
+    fn try_apply(&self, state: &mut State, change: Change) -> Result<Outcome, Rejection> {
+        let (cause, next) = match change {
+            Change::FromFile => ("file", Materials::read(&self.config)?),
+            Change::Plugin { name, bytes } => ("plugin", state.running.with_plugin(&name, bytes)?),
+            Change::Back => ("back", state.history.last().ok_or_else(nothing_before)?),
+        };
+        let current = self.shared.snapshot();
+        let changes = diff(&state.running, &next);
+        let needs_restart = current.needs_restart(&next.plan);
+        if changes.is_empty() {
+            let result = "unchanged";
+            return Ok(Outcome { result, snapshot: current.id, changes, needs_restart });
+        }
+        let built = self.builder.build(&next, Some(&current))?;
+        drop(current);
+        // Bound before the swap: an address in use must reject the whole change.
+        let listeners = self.listeners.prepare(&next.plan)?;
+        let id = built.snapshot.id;
+        let old = self.shared.swap(built.snapshot.clone());
+        built.settle();
+        self.listeners.open(listeners);
+        if state.running.plan.log.access != next.plan.log.access {
+            self.shared.telemetry.log_access_to(crate::app::access_log(&next.plan)?);
+        }
+        self.draining.lock().push(old);
+        let before = std::mem::replace(&mut state.running, next);
+        match cause {
+            "back" => state.history.went_back(id, &changes),
+            _ => state.history.swapped(cause, id, &changes, before),
+        }
+        Ok(Outcome { result: "swapped", snapshot: id, changes, needs_restart })
+    }
+
+    /// Drops old snapshots, with their plugins, once nobody uses them: here and not on the thread
+    /// of the last request. Runs for ever.
+    pub(crate) async fn drain(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(DRAIN_INTERVAL).await;
+            let unused = {
+                let mut draining = self.draining.lock();
+                let (unused, used): (Vec<_>, Vec<_>) =
+                    draining.drain(..).partition(|snapshot| Arc::strong_count(snapshot) == 1);
+                *draining = used;
+                unused
+            };
+            if !unused.is_empty() {
+                let _ = tokio::task::spawn_blocking(move || drop(unused)).await;
+            }
+        }
+    }
+}
+
+fn nothing_before() -> Rejection {
+    Rejection::Other("there is nothing to go back to: nothing was swapped yet".to_owned())
+}

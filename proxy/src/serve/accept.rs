@@ -1,0 +1,196 @@
+//! One thread, one runtime, one proxy: accepts connections and runs each to its end.
+//!
+//! A thread shares nothing with the others on a request's way but counters; the kernel spreads
+//! connections over the threads' sockets (SO_REUSEPORT).
+
+use super::answer;
+use super::connection::Connection;
+use super::guard::{Guard, NextRequest};
+use super::handler::Handler;
+use super::listen::{Bound, Listeners};
+use crate::fault::Fault;
+use crate::shared::Shared;
+use pingora_core::apps::{HttpServerApp, HttpServerOptions, ServerApp};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::default_h2_options;
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::HttpProxy;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+
+type Proxy = HttpProxy<Handler>;
+
+/// An HTTP/2 connection without a stream is closed after this.
+const HTTP2_IDLE: Duration = Duration::from_secs(75);
+
+/// After a failed accept (out of descriptors, mostly) before the next.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
+
+/// Where a worker stands in the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Accepting.
+    Serving,
+    /// No new connections; what runs may finish.
+    Draining,
+}
+
+/// What a worker thread is given.
+pub(crate) struct Worker {
+    /// Its place among the workers: which socket of each listener is its own.
+    pub(crate) index: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) listeners: watch::Receiver<Listeners>,
+    pub(crate) stage: watch::Receiver<Stage>,
+}
+
+impl Worker {
+    /// Runs until drained. Returns once the last connection has ended.
+    pub(crate) async fn run(mut self) {
+        let proxy = Arc::new(new_proxy(&self.shared));
+        let (draining, shutdown) = watch::channel(false);
+        let (alive, mut last_one_out) = mpsc::channel::<()>(1);
+        let line = Line { proxy, shared: self.shared.clone(), shutdown, _alive: alive };
+        let mut accepting: HashMap<SocketAddr, watch::Sender<bool>> = HashMap::new();
+        while *self.stage.borrow() == Stage::Serving {
+            let listeners = self.listeners.borrow_and_update().clone();
+            accepting.retain(|address, _| listeners.iter().any(|b| b.address == *address));
+            for bound in listeners.iter() {
+                accepting.entry(bound.address).or_insert_with(|| {
+                    let (keep, stop) = watch::channel(false);
+                    line.clone().listen(bound.clone(), self.index, stop);
+                    keep
+                });
+            }
+            tokio::select! {
+                changed = self.listeners.changed() => if changed.is_err() { break },
+                changed = self.stage.changed() => if changed.is_err() { break },
+            }
+        }
+        accepting.clear();
+        let _ = draining.send(true);
+        drop(line);
+        let _ = last_one_out.recv().await;
+    }
+}
+
+fn new_proxy(shared: &Arc<Shared>) -> Proxy {
+    let conf = ServerConf {
+        threads: 1,
+        // The handler counts attempts itself; this is only Pingora's own outer bound.
+        max_retries: usize::from(u8::MAX),
+        upstream_keepalive_pool_size: shared.upstream_keepalive,
+        ..ServerConf::default()
+    };
+    let mut proxy = HttpProxy::new(Handler::new(shared.clone()), Arc::new(conf));
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(HTTP2_IDLE);
+    proxy.server_options = Some(options);
+    proxy.h2_options = Some(default_h2_options());
+    proxy.handle_init_modules();
+    proxy
+}
+
+/// All that a connection's task needs.
+#[derive(Clone)]
+struct Line {
+    proxy: Arc<Proxy>,
+    shared: Arc<Shared>,
+    shutdown: watch::Receiver<bool>,
+    /// Held by every task of the thread: when all are gone, so is the last connection.
+    _alive: mpsc::Sender<()>,
+}
+
+impl Line {
+    /// Accepts from `bound` until `stop`'s sender is dropped.
+    fn listen(self, bound: Arc<Bound>, index: usize, mut stop: watch::Receiver<bool>) {
+        let listener = match bound.socket(index) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(listener = %bound.configured, %error, "cannot accept");
+                return;
+            }
+        };
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => self.accepted(accepted, &bound).await,
+                    _ = stop.changed() => break,
+                }
+            }
+            self.empty_backlog(&listener, &bound).await;
+        });
+    }
+
+    /// Closing a SO_REUSEPORT socket drops what waits in its accept queue; so take that first.
+    async fn empty_backlog(&self, listener: &TcpListener, bound: &Bound) {
+        while let Ok(accepted) =
+            tokio::time::timeout(Duration::from_millis(1), listener.accept()).await
+        {
+            self.accepted(accepted, bound).await;
+        }
+    }
+
+    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>, bound: &Bound) {
+        match accepted {
+            Ok((io, peer)) => {
+                let _ = io.set_nodelay(true);
+                let connection = Connection::new(peer, bound.configured.clone());
+                let guard = Guard::new(io, connection.clone());
+                tokio::spawn(self.clone().serve(guard, connection));
+            }
+            Err(error) => {
+                self.shared.telemetry.accept_failed(&bound.configured, &error);
+                tokio::time::sleep(ACCEPT_BACK_OFF).await;
+            }
+        }
+    }
+
+    async fn serve(mut self, mut guard: Box<Guard>, connection: Arc<Connection>) {
+        let _open = self.shared.telemetry.connection_opened();
+        let mut first = true;
+        loop {
+            let patience = self.shared.patience(&connection.listener);
+            let next = tokio::select! {
+                biased;
+                next = guard.next(patience, first) => next,
+                _ = self.shutdown.changed() => {
+                    if guard.is_idle() { return }
+                    guard.next(patience, first).await
+                }
+            };
+            match next {
+                NextRequest::Gone => return,
+                NextRequest::Refused(fault) => return self.refuse(guard, &connection, fault).await,
+                NextRequest::Http2 => {
+                    self.proxy.process_new(guard, &self.shutdown).await;
+                    return;
+                }
+                NextRequest::Http1 => {
+                    let session = ServerSession::new_http1(guard);
+                    let Some(reused) = self.proxy.process_new_http(session, &self.shutdown).await
+                    else {
+                        return;
+                    };
+                    let Ok(same) = reused.consume().0.into_any().downcast::<Guard>() else {
+                        return;
+                    };
+                    guard = same;
+                }
+            }
+            first = false;
+        }
+    }
+
+    async fn refuse(&self, guard: Box<Guard>, connection: &Connection, fault: Fault) {
+        let id = super::request_id::RequestId::random();
+        let bytes = answer::raw(fault, &id);
+        self.shared.telemetry.head_refused(connection.peer, &connection.listener, fault, &id);
+        guard.refuse(&bytes).await;
+    }
+}

@@ -1,0 +1,71 @@
+//! What is known of a client's connection for as long as it lives.
+
+use hither_balance::Permit;
+use http::HeaderValue;
+use parking_lot::Mutex;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::snapshot::Endpoint;
+
+/// One client connection.
+pub(crate) struct Connection {
+    /// The other end: the client, or the proxy in front of this edge.
+    pub(crate) peer: SocketAddr,
+    /// Its address as a field value, made once.
+    pub(crate) peer_text: HeaderValue,
+    /// The listener as configured: the key to its settings in any snapshot.
+    pub(crate) listener: Arc<str>,
+    /// Places held by services whose concurrency counts connections: at most one per service.
+    places: Mutex<Vec<(Arc<str>, Arc<Permit<Endpoint>>)>>,
+}
+
+impl Connection {
+    pub(crate) fn new(peer: SocketAddr, listener: Arc<str>) -> Arc<Connection> {
+        let peer_text = HeaderValue::from_str(&peer.ip().to_canonical().to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Arc::new(Connection { peer, peer_text, listener, places: Mutex::new(Vec::new()) })
+    }
+
+    /// Pingora carries a digest to every request of a connection, HTTP/2 streams included; ours
+    /// rides in it.
+    pub(super) fn digest(self: &Arc<Self>) -> Arc<ProxyDigest> {
+        // The digest's own content is for CONNECT proxies and says nothing here.
+        let carrier = Box::new(ResponseHeader::from(http::Response::new(()).into_parts().0));
+        Arc::new(ProxyDigest::new(carrier, Some(Box::new(self.clone()))))
+    }
+
+    /// The connection that a request came on.
+    pub(super) fn of(session: &Session) -> Option<&Arc<Connection>> {
+        let data = session.digest()?.proxy_digest.as_ref()?.user_data.as_ref()?;
+        data.downcast_ref::<Arc<Connection>>()
+    }
+
+    /// The place this connection holds on an instance of `service`.
+    pub(super) fn place(&self, service: &str) -> Option<Arc<Permit<Endpoint>>> {
+        self.places.lock().iter().find(|(name, _)| &**name == service).map(|(_, p)| p.clone())
+    }
+
+    /// Holds `permit` until the connection closes, unless another request was first.
+    pub(super) fn hold(
+        &self,
+        service: &Arc<str>,
+        permit: Permit<Endpoint>,
+    ) -> Arc<Permit<Endpoint>> {
+        let mut places = self.places.lock();
+        if let Some((_, held)) = places.iter().find(|(name, _)| name == service) {
+            return held.clone();
+        }
+        let held = Arc::new(permit);
+        places.push((service.clone(), held.clone()));
+        held
+    }
+
+    /// Gives up the place on an instance of `service`: it does not answer.
+    pub(super) fn leave(&self, service: &str) {
+        self.places.lock().retain(|(name, _)| &**name != service);
+    }
+}

@@ -1,0 +1,122 @@
+//! What one request carries from its first hook to its last.
+
+use super::connection::Connection;
+use super::request_id::RequestId;
+use crate::chain::{Exchange, Wish};
+use crate::fault::Fault;
+use crate::snapshot::{Endpoint, Service, Snapshot};
+use crate::telemetry::Times;
+use hither_balance::{Instance, Permit};
+use hither_plugin_host::Reply;
+use smallvec::SmallVec;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One request.
+pub(crate) struct Ctx {
+    /// The picture of the world that this request sees, whatever is swapped meanwhile.
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) started: Instant,
+    pub(crate) id: RequestId,
+    pub(crate) connection: Option<Arc<Connection>>,
+    /// The client's own address: behind trusted proxies, the one they vouch for.
+    pub(crate) client: IpAddr,
+    /// The peer that connected is a trusted proxy.
+    pub(crate) peer_trusted: bool,
+    pub(crate) service: Option<Arc<Service>>,
+    /// What plugins ask of the balancer.
+    pub(crate) wish: Wish,
+    /// What plugins said so far.
+    pub(crate) exchange: Exchange,
+    /// The place on an instance; dropping it gives it back.
+    pub(crate) place: Option<Place>,
+    /// Instances that this request has failed on.
+    pub(crate) tried: SmallVec<[Box<str>; 2]>,
+    pub(crate) attempts: u8,
+    pub(crate) attempt_started: Option<Instant>,
+    pub(crate) failure: Option<Failure>,
+    /// A plugin's answer that replaces the instance's.
+    pub(crate) reply: Option<Reply>,
+    pub(crate) interim_responses: u8,
+    pub(crate) answered: bool,
+    /// Bytes of the request's body so far.
+    pub(crate) body_bytes: u64,
+    pub(crate) times: Times,
+    /// The target as the client wrote it, where a plugin changed it.
+    pub(crate) original_target: Option<Box<str>>,
+}
+
+/// Why a request cannot go on, with what the answer needs beyond the fault.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) fault: Fault,
+    pub(crate) retry_after: Option<Duration>,
+    /// The rate limit that refused: its name and the values of its answer's fields.
+    pub(crate) limit: Option<LimitAnswer>,
+    /// The plugin that failed.
+    pub(crate) plugin: Option<Arc<str>>,
+}
+
+/// What a refusing rate limit tells the client.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitAnswer {
+    pub(crate) name: Arc<str>,
+    pub(crate) policy: String,
+    pub(crate) state: String,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Failure {
+        Failure { fault, retry_after: None, limit: None, plugin: None }
+    }
+}
+
+/// A counted place on an instance.
+pub(crate) enum Place {
+    /// For this request.
+    Request(Permit<Endpoint>),
+    /// Held by the connection for all its requests.
+    Connection(Arc<Permit<Endpoint>>),
+}
+
+impl Place {
+    pub(crate) fn instance(&self) -> &Instance<Endpoint> {
+        match self {
+            Place::Request(permit) => permit,
+            Place::Connection(permit) => permit,
+        }
+    }
+}
+
+impl Ctx {
+    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Ctx {
+        Ctx {
+            snapshot,
+            started: Instant::now(),
+            id: RequestId::random(),
+            connection: None,
+            client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            peer_trusted: false,
+            service: None,
+            wish: Wish::default(),
+            exchange: Exchange::default(),
+            place: None,
+            tried: SmallVec::new(),
+            attempts: 0,
+            attempt_started: None,
+            failure: None,
+            reply: None,
+            interim_responses: 0,
+            answered: false,
+            body_bytes: 0,
+            times: Times::default(),
+            original_target: None,
+        }
+    }
+
+    /// The instance that serves, or served last.
+    pub(crate) fn instance(&self) -> Option<&Instance<Endpoint>> {
+        self.place.as_ref().map(Place::instance)
+    }
+}

@@ -1,0 +1,480 @@
+//! The guard as Pingora's stream type: a TCP connection that hands over exactly one request at a
+//! time.
+
+use super::body::Body;
+use super::head::{HeadLimits, HeadScanner};
+use super::lazy_deadline::LazyDeadline;
+use crate::fault::Fault;
+use crate::serve::connection::Connection;
+use async_trait::async_trait;
+use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
+    TimingDigest, UniqueID, UniqueIDType,
+};
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// One read. Shared by all connections of a thread: an idle connection holds no buffer.
+const SCRATCH: usize = 16 * 1024;
+
+/// What an idle connection keeps of its inbox: room for a common head.
+const KEPT_INBOX: usize = 1024;
+
+/// RFC 9113 section 3.4.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// While a client with an unread body waits in the queue, how often its presence is checked.
+const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
+
+const NO_FAULT: u8 = u8::MAX;
+
+thread_local! {
+    static SCRATCH_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+}
+
+/// How long the guard waits, and for how much.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// The head's size.
+    pub(crate) head: HeadLimits,
+    /// From the first byte of a head to its last.
+    pub(crate) head_timeout: Duration,
+    /// From one request to the first byte of the next.
+    pub(crate) idle_timeout: Duration,
+}
+
+/// What came next on a connection.
+#[derive(Debug)]
+pub(crate) enum NextRequest {
+    /// A whole, well-formed HTTP/1 head: hand the guard to Pingora.
+    Http1,
+    /// The client speaks HTTP/2 with prior knowledge (RFC 9113 section 3.3).
+    Http2,
+    /// The client closed, or stayed silent too long.
+    Gone,
+    /// The head must be refused and the connection closed.
+    Refused(Fault),
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Between requests, or inside an unfinished head.
+    Waiting,
+    /// So many bytes of a checked head have not been handed over.
+    Head { left: usize, body: Body },
+    /// Inside a body; `Body::Done` holds back what follows.
+    Body(Body),
+    /// An upgraded connection or HTTP/2: everything passes.
+    Open,
+}
+
+/// A client's connection as Pingora sees it.
+pub(crate) struct Guard {
+    io: TcpStream,
+    connection: Arc<Connection>,
+    digest: Arc<ProxyDigest>,
+    socket: Arc<SocketDigest>,
+    phase: Phase,
+    /// Read and not handed over; at most [`KEPT_INBOX`] of room while the connection is idle.
+    inbox: Vec<u8>,
+    /// Bytes of `inbox` that were handed over.
+    taken: usize,
+    deadline: LazyDeadline,
+    opened: Instant,
+    /// Milliseconds after `opened` by which the instance must have answered; 0 = no such deadline.
+    answer_by: AtomicU64,
+    tunnel: AtomicBool,
+    http2: bool,
+    fault: AtomicU8,
+}
+
+impl Guard {
+    /// Takes over an accepted connection.
+    pub(crate) fn new(io: TcpStream, connection: Arc<Connection>) -> Box<Guard> {
+        let socket = SocketDigest::from_raw_fd(io.as_raw_fd());
+        let _ = socket.peer_addr.set(Some(PingoraAddr::Inet(connection.peer)));
+        let digest = connection.digest();
+        Box::new(Guard {
+            io,
+            connection,
+            digest,
+            socket: Arc::new(socket),
+            phase: Phase::Waiting,
+            inbox: Vec::new(),
+            taken: 0,
+            deadline: LazyDeadline::default(),
+            opened: Instant::now(),
+            answer_by: AtomicU64::new(0),
+            tunnel: AtomicBool::new(false),
+            http2: false,
+            fault: AtomicU8::new(NO_FAULT),
+        })
+    }
+
+    /// Nothing of a next request has come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting_bytes().is_empty()
+    }
+
+    /// Waits for the next request: without a buffer until its first byte, then under one deadline
+    /// for the whole head.
+    pub(crate) async fn next(&mut self, patience: Patience, first: bool) -> NextRequest {
+        if !first && !matches!(self.phase, Phase::Body(Body::Done)) {
+            // Pingora gave the connection back inside a request: what comes next has no meaning.
+            return NextRequest::Gone;
+        }
+        self.forget_last_request();
+        let mut scanner = HeadScanner::default();
+        let now = Instant::now();
+        // A connection that never sent anything has no claim on the idle time.
+        self.deadline.set(now + if first { patience.head_timeout } else { patience.idle_timeout });
+        loop {
+            if !self.inbox.is_empty() {
+                if first && self.inbox.starts_with(HTTP2_PREFACE) {
+                    return self.open_http2();
+                }
+                if !(first && HTTP2_PREFACE.starts_with(&self.inbox)) {
+                    match scanner.scan(&self.inbox, patience.head) {
+                        Ok(None) => {}
+                        Ok(Some(head)) => {
+                            self.deadline.clear();
+                            self.phase =
+                                Phase::Head { left: head.len, body: Body::start(head.framing) };
+                            return NextRequest::Http1;
+                        }
+                        Err(fault) => return NextRequest::Refused(fault),
+                    }
+                }
+            }
+            let quiet = self.inbox.is_empty();
+            match std::future::poll_fn(|cx| self.poll_more(cx)).await {
+                Arrival::Bytes if quiet && !first => {
+                    self.deadline.set(Instant::now() + patience.head_timeout);
+                }
+                Arrival::Bytes => {}
+                Arrival::Closed => return NextRequest::Gone,
+                Arrival::Late if quiet => return NextRequest::Gone,
+                Arrival::Late => return NextRequest::Refused(Fault::HeadTimeout),
+            }
+        }
+    }
+
+    fn forget_last_request(&mut self) {
+        self.inbox.drain(..self.taken);
+        self.taken = 0;
+        self.phase = Phase::Waiting;
+        self.answer_by.store(0, Ordering::Relaxed);
+        self.fault.store(NO_FAULT, Ordering::Relaxed);
+    }
+
+    fn open_http2(&mut self) -> NextRequest {
+        // The deadline of the head stays until the client's SETTINGS have come.
+        self.phase = Phase::Open;
+        self.http2 = true;
+        NextRequest::Http2
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.waiting_bytes().is_empty() {
+            self.hand_over(out, usize::MAX);
+            return Poll::Ready(Ok(()));
+        }
+        match Pin::new(&mut self.io).poll_read(cx, out) {
+            Poll::Ready(done) => {
+                self.deadline.clear();
+                Poll::Ready(done)
+            }
+            Poll::Pending if self.deadline.poll(cx).is_ready() => {
+                Poll::Ready(Err(self.fail(Fault::HeadTimeout, io::ErrorKind::TimedOut)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Arrival> {
+        match self.poll_fill(cx) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Arrival::Closed),
+            Poll::Ready(Ok(_)) => Poll::Ready(Arrival::Bytes),
+            Poll::Pending => self.deadline.poll(cx).map(|()| Arrival::Late),
+        }
+    }
+
+    /// One read through the thread's scratch buffer into the inbox.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        SCRATCH_BUFFER.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
+            self.inbox.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
+    fn waiting_bytes(&self) -> &[u8] {
+        &self.inbox[self.taken..]
+    }
+
+    /// Hands over at most `limit` bytes of the inbox.
+    fn hand_over(&mut self, out: &mut ReadBuf<'_>, limit: usize) -> usize {
+        let n = limit.min(out.remaining()).min(self.inbox.len() - self.taken);
+        out.put_slice(&self.inbox[self.taken..self.taken + n]);
+        self.taken += n;
+        if self.taken == self.inbox.len() {
+            self.empty_inbox();
+        }
+        n
+    }
+
+    /// A small buffer is worth keeping for the next head; a large one is not worth its memory.
+    fn empty_inbox(&mut self) {
+        self.taken = 0;
+        self.inbox.clear();
+        self.inbox.shrink_to(KEPT_INBOX);
+    }
+
+    fn fail(&self, fault: Fault, kind: io::ErrorKind) -> io::Error {
+        self.fault.store(fault.code(), Ordering::Relaxed);
+        io::Error::new(kind, fault)
+    }
+
+    /// The fault the guard itself found in the current request, if any.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        Fault::from_code(self.fault.load(Ordering::Relaxed))
+    }
+
+    /// The instance has agreed to an upgrade: from here on bytes pass as they are. Until then
+    /// nothing after the head is handed over (CVE-2026-2833).
+    pub(crate) fn open_tunnel(&self) {
+        self.tunnel.store(true, Ordering::Relaxed);
+    }
+
+    /// The instance must have answered by `at`, whatever the pace of its bytes.
+    pub(crate) fn expect_answer_by(&self, at: Instant) {
+        let millis = at.saturating_duration_since(self.opened).as_millis() as u64;
+        self.answer_by.store(millis.max(1), Ordering::Relaxed);
+    }
+
+    /// The instance has answered.
+    pub(crate) fn answered(&self) {
+        self.answer_by.store(0, Ordering::Relaxed);
+    }
+
+    /// Ready when the client has closed its side. Reads nothing.
+    pub(crate) async fn client_left(&self) {
+        loop {
+            match self.io.ready(Interest::READABLE).await {
+                Err(_) => return,
+                Ok(ready) if ready.is_read_closed() => return,
+                Ok(_) => {}
+            }
+            // Nothing to read clears the readiness, so that the next wait costs nothing; unread
+            // bytes (a body, a pipelined request) leave only an occasional look.
+            let peeked = self.io.try_io(Interest::READABLE, || {
+                socket2::SockRef::from(&self.io).peek(&mut [std::mem::MaybeUninit::uninit()])
+            });
+            match peeked {
+                Ok(0) => return,
+                Ok(_) => tokio::time::sleep(PRESENCE_INTERVAL).await,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Writes an answer of our own and closes in a way that lets the client read it.
+    pub(crate) async fn refuse(mut self: Box<Self>, answer: &[u8]) {
+        const LINGER: Duration = Duration::from_secs(2);
+        let _ = tokio::time::timeout(LINGER, async {
+            tokio::io::AsyncWriteExt::write_all(&mut self.io, answer).await?;
+            tokio::io::AsyncWriteExt::shutdown(&mut self.io).await?;
+            // Closing with unread bytes would reset the connection and lose the answer.
+            for _ in 0..64 {
+                self.inbox.clear();
+                if std::future::poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
+                    break;
+                }
+            }
+            io::Result::Ok(())
+        })
+        .await;
+    }
+
+    fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+        mut body: Body,
+    ) -> Poll<io::Result<()>> {
+        let before = out.filled().len();
+        if self.waiting_bytes().is_empty() {
+            ready!(Pin::new(&mut self.io).poll_read(cx, out))?;
+            let fresh = &out.filled()[before..];
+            if fresh.is_empty() {
+                return Poll::Ready(Err(
+                    self.fail(Fault::BodyCutShort, io::ErrorKind::UnexpectedEof)
+                ));
+            }
+            let mine = self.advance(&mut body, fresh)?;
+            if mine < fresh.len() {
+                self.inbox.extend_from_slice(&fresh[mine..]);
+                out.set_filled(before + mine);
+            }
+        } else {
+            let mut next = body;
+            let mine = self.advance(&mut next, self.waiting_bytes())?;
+            let handed = self.hand_over(out, mine);
+            if handed == mine {
+                body = next;
+            } else {
+                let filled = &out.filled()[before..];
+                self.advance(&mut body, filled)?;
+            }
+        }
+        self.phase = Phase::Body(body);
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&self, body: &mut Body, bytes: &[u8]) -> io::Result<usize> {
+        body.advance(bytes).map_err(|fault| self.fail(fault, io::ErrorKind::InvalidData))
+    }
+
+    /// After the body: only the client's close may be told, and the answer's deadline watched.
+    fn poll_after_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let answer_by = self.answer_by.load(Ordering::Relaxed);
+        if answer_by != 0 {
+            self.deadline.set(self.opened + Duration::from_millis(answer_by));
+            if self.deadline.poll(cx).is_ready() {
+                return Poll::Ready(Err(
+                    self.fail(Fault::FirstByteTimeout, io::ErrorKind::TimedOut)
+                ));
+            }
+        }
+        if !self.waiting_bytes().is_empty() {
+            return Poll::Pending;
+        }
+        match ready!(self.poll_fill(cx))? {
+            0 => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+enum Arrival {
+    Bytes,
+    Closed,
+    Late,
+}
+
+impl AsyncRead for Guard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.tunnel.load(Ordering::Relaxed) && !matches!(this.phase, Phase::Open) {
+            this.deadline.clear();
+            this.phase = Phase::Open;
+        }
+        match this.phase {
+            Phase::Head { left, body } => {
+                let handed = this.hand_over(out, left);
+                this.phase = if handed == left {
+                    Phase::Body(body)
+                } else {
+                    Phase::Head { left: left - handed, body }
+                };
+                Poll::Ready(Ok(()))
+            }
+            Phase::Body(Body::Done) => this.poll_after_body(cx),
+            Phase::Body(body) => this.poll_body(cx, out, body),
+            Phase::Open => this.poll_open(cx, out),
+            Phase::Waiting => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl AsyncWrite for Guard {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").field("peer", &self.connection.peer).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Shutdown for Guard {
+    async fn shutdown(&mut self) {
+        let _ = tokio::io::AsyncWriteExt::shutdown(&mut self.io).await;
+    }
+}
+
+impl UniqueID for Guard {
+    fn id(&self) -> UniqueIDType {
+        self.io.as_raw_fd()
+    }
+}
+
+impl Ssl for Guard {
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.http2.then_some(ALPN::H2)
+    }
+}
+
+impl GetTimingDigest for Guard {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for Guard {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        Some(self.digest.clone())
+    }
+}
+
+impl GetSocketDigest for Guard {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(self.socket.clone())
+    }
+}
+
+impl Peek for Guard {}

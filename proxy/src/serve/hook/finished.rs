@@ -1,0 +1,55 @@
+//! The end of a request: its place is given back and its event told.
+
+use crate::serve::ctx::Ctx;
+use crate::serve::message;
+use crate::shared::Shared;
+use crate::telemetry::RequestFinished;
+use http::Version;
+use pingora_proxy::Session;
+
+/// Tells telemetry, then gives the place back.
+pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
+    ctx.times.total = ctx.started.elapsed();
+    let head = session.req_header();
+    let failure = ctx.failure.as_ref();
+    let written = session.response_written().map(|head| head.status.as_u16());
+    let fault = failure.map(|failure| failure.fault);
+    let instance = ctx.instance();
+    let traceparent = head.headers.get("traceparent").and_then(|value| value.to_str().ok());
+    shared.telemetry.request_finished(&RequestFinished {
+        metrics: ctx.service.as_ref().map(|service| &*service.metrics),
+        edge: &ctx.snapshot.edge.name,
+        region: &ctx.snapshot.edge.region,
+        service: ctx.service.as_ref().map(|service| &*service.name),
+        instance: instance.map(|instance| instance.id()),
+        instance_region: instance.map(|instance| instance.region()),
+        client: ctx.client,
+        method: head.method.as_str(),
+        host: message::authority(head),
+        path: ctx
+            .original_target
+            .as_deref()
+            .unwrap_or_else(|| head.uri.path_and_query().map_or("/", |target| target.as_str())),
+        protocol: protocol(head.version),
+        status: written.or(fault.map(|fault| fault.status())).unwrap_or(499),
+        fault,
+        limit: failure.and_then(|failure| failure.limit.as_ref()).map(|limit| &*limit.name),
+        plugin: failure.and_then(|failure| failure.plugin.as_deref()),
+        attempts: ctx.attempts,
+        request_bytes: ctx.body_bytes,
+        response_bytes: session.body_bytes_sent() as u64,
+        times: ctx.times,
+        id: ctx.id.as_str(),
+        traceparent,
+        metadata: ctx.exchange.metadata(),
+    });
+    ctx.place = None;
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    }
+}

@@ -1,0 +1,19 @@
+//! One file per step of a request's way, in its order.
+
+pub(super) mod connected;
+pub(super) mod failed;
+pub(super) mod finished;
+pub(super) mod peer;
+pub(super) mod request;
+pub(super) mod request_body;
+pub(super) mod response;
+pub(super) mod retry;
+pub(super) mod upstream_request;
+
+use super::guard::Guard;
+use pingora_proxy::Session;
+
+/// The guard under an HTTP/1 request. HTTP/2 streams share theirs, so they do not see it.
+fn guard(session: &Session) -> Option<&Guard> {
+    session.as_ref().as_http1()?.stream().as_any().downcast_ref()
+}

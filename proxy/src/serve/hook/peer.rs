@@ -1,0 +1,155 @@
+//! Which instance: ask the balancer, wait in its queue if need be, and keep the place.
+
+use super::guard;
+use crate::chain::Wish;
+use crate::fault::Fault;
+use crate::serve::ctx::{Ctx, Failure, Place};
+use crate::shared::Shared;
+use crate::snapshot::{Concurrency, Endpoint, Service};
+use hither_balance::{Band, Permit, Picked, Refusal, Waiter, Wanted};
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorType, Result};
+use pingora_proxy::Session;
+use smallvec::SmallVec;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Chooses an instance for the next attempt.
+pub(in crate::serve) async fn run(
+    shared: &Shared,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<Box<HttpPeer>> {
+    let Some(service) = ctx.service.clone() else {
+        return Err(fail(ctx, Fault::Internal.into()));
+    };
+    // An attempt gives up its place before it takes another.
+    ctx.place = None;
+    if ctx.attempts > 0 {
+        service.metrics.retried();
+    }
+    ctx.attempts = ctx.attempts.saturating_add(1);
+    match place(shared, &service, session, ctx).await {
+        Ok(place) => {
+            let peer = place.instance().payload().peer();
+            ctx.place = Some(place);
+            ctx.attempt_started = Some(Instant::now());
+            Ok(peer)
+        }
+        Err(failure) => Err(fail(ctx, failure)),
+    }
+}
+
+fn fail(ctx: &mut Ctx, failure: Failure) -> Box<Error> {
+    let status = failure.fault.status();
+    ctx.failure = Some(failure);
+    Error::new_in(ErrorType::HTTPStatus(status))
+}
+
+async fn place(
+    shared: &Shared,
+    service: &Arc<Service>,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> std::result::Result<Place, Failure> {
+    let by_connection = match (service.concurrency, &ctx.connection) {
+        (Concurrency::Connections, Some(connection)) => Some(connection.clone()),
+        _ => None,
+    };
+    let Some(connection) = by_connection else {
+        return permit(shared, service, session, ctx).await.map(Place::Request);
+    };
+    if ctx.attempts > 1 {
+        connection.leave(&service.name);
+    }
+    if let Some(held) = connection.place(&service.name) {
+        return Ok(Place::Connection(held));
+    }
+    let permit = permit(shared, service, session, ctx).await?;
+    Ok(Place::Connection(connection.hold(&service.name, permit)))
+}
+
+async fn permit(
+    shared: &Shared,
+    service: &Service,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> std::result::Result<Permit<Endpoint>, Failure> {
+    let picked = with_wanted(&ctx.wish, &ctx.tried, |wanted| {
+        service.balancer.pick(wanted, &mut shared.rng(), ctx.snapshot.clock.now())
+    });
+    match picked {
+        Picked::Permit(permit) => {
+            service.metrics.picked(permit.band() == Band::Busy);
+            Ok(permit)
+        }
+        Picked::Refused(refusal) => Err(refused(service, &refusal)),
+        Picked::Wait(waiter) => wait(service, waiter, session, ctx).await,
+    }
+}
+
+/// Lends the balancer the wish in the form that it reads without allocating.
+fn with_wanted<R>(wish: &Wish, tried: &[Box<str>], ask: impl FnOnce(&Wanted<'_>) -> R) -> R {
+    if wish.is_empty() && tried.is_empty() {
+        return ask(&Wanted::default());
+    }
+    let require: SmallVec<[(&str, &str); 4]> =
+        wish.require.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let prefer: SmallVec<[(&str, &str); 4]> =
+        wish.prefer.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let exclude: SmallVec<[&str; 4]> = tried.iter().map(|id| &**id).collect();
+    ask(&Wanted { require: &require, prefer: &prefer, exclude: &exclude })
+}
+
+async fn wait(
+    service: &Service,
+    waiter: Waiter<Endpoint>,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> std::result::Result<Permit<Endpoint>, Failure> {
+    service.metrics.not_picked("queued");
+    let began = Instant::now();
+    let patience = ctx.wish.time_left(ctx.started).unwrap_or(service.queue_timeout);
+    let outcome = tokio::select! {
+        biased;
+        permit = waiter => permit.map_err(|refusal| refused(service, &refusal)),
+        () = client_left(session) => {
+            service.metrics.dropped(Fault::ClientLeft.reason());
+            Err(Fault::ClientLeft.into())
+        }
+        () = tokio::time::sleep(patience.min(service.queue_timeout)) => {
+            service.metrics.dropped(Fault::QueueTimeout.reason());
+            Err(Failure { retry_after: Some(RETRY_AFTER_TIMEOUT), ..Fault::QueueTimeout.into() })
+        }
+    };
+    ctx.times.queue += began.elapsed();
+    if outcome.is_ok() {
+        service.metrics.waited(began.elapsed());
+    }
+    outcome
+}
+
+/// A queue that let somebody wait for its whole timeout is not about to be empty.
+const RETRY_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Ready when the client is gone; a waiting client's body is not read.
+async fn client_left(session: &mut Session) {
+    if let Some(guard) = guard(session) {
+        return guard.client_left().await;
+    }
+    // HTTP/2: told when the stream is reset; `true` keeps it from reading the body.
+    let _ = session.as_mut().read_body_or_idle(true).await;
+}
+
+fn refused(service: &Service, refusal: &Refusal) -> Failure {
+    let (fault, retry_after) = match refusal {
+        Refusal::NoInstance => (Fault::NoInstance, None),
+        Refusal::QueueFull { retry_after } => (Fault::QueueFull, Some(*retry_after)),
+        Refusal::Overloaded { retry_after } => (Fault::Overloaded, Some(*retry_after)),
+    };
+    service.metrics.not_picked(fault.reason());
+    if fault != Fault::NoInstance {
+        service.metrics.dropped(fault.reason());
+    }
+    Failure { retry_after, ..fault.into() }
+}

@@ -1,0 +1,110 @@
+//! The instance's head on its way to the client.
+
+use super::guard;
+use crate::chain::{ResponseContext, ResponseOutcome};
+use crate::fault::Fault;
+use crate::serve::ctx::{Ctx, Failure};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+use std::time::Instant;
+
+/// Interim responses (1xx) that one request may bring; more is an attack on the client.
+const MAX_INTERIM: u8 = 16;
+
+const HOP_BY_HOP: [HeaderName; 4] = [
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+];
+
+/// Takes the head over: hop-by-hop fields off, plugins asked, `Via` on.
+pub(in crate::serve) fn run(
+    session: &Session,
+    response: &mut ResponseHeader,
+    ctx: &mut Ctx,
+) -> Result<()> {
+    let switching = response.status == StatusCode::SWITCHING_PROTOCOLS;
+    if response.status.is_informational() && !switching {
+        ctx.interim_responses += 1;
+        if ctx.interim_responses > MAX_INTERIM {
+            return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
+        }
+        return Ok(());
+    }
+    if response.status.as_u16() > 599 {
+        return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
+    }
+    arrived(session, switching, ctx);
+    remove_hop_by_hop(response, switching);
+    ask_plugins(response, ctx)?;
+    response.append_header(header::VIA, HeaderValue::from_static("1.1 hither"))?;
+    ctx.times.first_byte = Some(ctx.started.elapsed());
+    Ok(())
+}
+
+fn arrived(session: &Session, switching: bool, ctx: &mut Ctx) {
+    ctx.answered = true;
+    ctx.times.app = ctx.attempt_started.map(|began| began.elapsed());
+    if let Some(guard) = guard(session) {
+        guard.answered();
+        if switching {
+            guard.open_tunnel();
+        }
+    }
+}
+
+fn remove_hop_by_hop(response: &mut ResponseHeader, switching: bool) {
+    if let Some(connection) = response.headers.get(header::CONNECTION).cloned() {
+        // The framing fields stay: Pingora reads the body by them and frames ours anew.
+        for option in connection.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii) {
+            if let Ok(name) = HeaderName::from_bytes(option)
+                && name != header::UPGRADE
+                && name != header::CONTENT_LENGTH
+                && name != header::TRANSFER_ENCODING
+            {
+                response.remove_header(&name);
+            }
+        }
+    }
+    for name in &HOP_BY_HOP {
+        if response.headers.contains_key(name) {
+            response.remove_header(name);
+        }
+    }
+    if !switching && response.headers.contains_key(header::UPGRADE) {
+        response.remove_header(&header::UPGRADE);
+    }
+}
+
+fn ask_plugins(response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+    let Some(service) = ctx.service.clone() else { return Ok(()) };
+    if !service.chain.watches_responses() {
+        return Ok(());
+    }
+    let began = Instant::now();
+    let context = ResponseContext {
+        exchange: ctx.id.exchange(),
+        client: ctx.client,
+        service: &service.name,
+        edge: &ctx.snapshot.edge,
+    };
+    let outcome = service.chain.on_response(response, &context, &mut ctx.exchange);
+    ctx.times.plugins += began.elapsed();
+    match outcome {
+        ResponseOutcome::Go => Ok(()),
+        ResponseOutcome::Reply(reply) => {
+            // Nothing has been sent: the answer is written where failures are.
+            let status = reply.status.as_u16();
+            ctx.reply = Some(reply);
+            Err(Error::new_in(ErrorType::HTTPStatus(status)))
+        }
+        ResponseOutcome::Failed(plugin) => {
+            let failure = Failure { plugin: Some(plugin), ..Fault::PluginFailed.into() };
+            ctx.failure = Some(failure);
+            Err(Error::new_in(ErrorType::HTTPStatus(Fault::PluginFailed.status())))
+        }
+    }
+}

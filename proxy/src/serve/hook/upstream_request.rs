@@ -1,0 +1,147 @@
+//! The head that goes to the instance: nothing of the client's connection, all that we vouch for.
+
+use crate::serve::ctx::Ctx;
+use crate::serve::guard::is_token_byte;
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::RequestHeader;
+use pingora_proxy::Session;
+use smallvec::SmallVec;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const HITHER_CLIENT_IP: HeaderName = HeaderName::from_static("hither-client-ip");
+const HITHER_REGION: HeaderName = HeaderName::from_static("hither-region");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// Fields that belong to one connection whether it says so or not (RFC 9110 section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HTTP2_SETTINGS,
+];
+
+/// Fields that a client may not have removed by naming them in Connection.
+const PROTECTED: [HeaderName; 6] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    X_FORWARDED_FOR,
+    X_FORWARDED_PROTO,
+    X_FORWARDED_HOST,
+    header::AUTHORIZATION,
+];
+
+/// Makes the head ours.
+pub(in crate::serve) fn run(
+    session: &Session,
+    request: &mut RequestHeader,
+    ctx: &mut Ctx,
+) -> Result<()> {
+    let upgrade = wanted_upgrade(request);
+    remove_hop_by_hop(request)?;
+    if let Some(protocol) = upgrade {
+        request.insert_header(header::CONNECTION, "upgrade")?;
+        request.insert_header(header::UPGRADE, protocol)?;
+    }
+    forwarded(request, ctx)?;
+    via(request, session.req_header().version)
+}
+
+/// The protocol that an HTTP/1.1 client asks to switch to. `h2c` is between it and us
+/// (RFC 9113 section 3.1), never end to end.
+fn wanted_upgrade(request: &RequestHeader) -> Option<HeaderValue> {
+    let protocol = request.headers.get(header::UPGRADE)?;
+    let asked = connection_options(&request.headers).any(|o| o.eq_ignore_ascii_case(b"upgrade"));
+    let plain = protocol.as_bytes().iter().all(|b| is_token_byte(*b) || *b == b'/');
+    let ours = protocol.as_bytes().eq_ignore_ascii_case(b"h2c");
+    (asked && plain && !ours && request.version == Version::HTTP_11).then(|| protocol.clone())
+}
+
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|option| !option.is_empty())
+}
+
+fn remove_hop_by_hop(request: &mut RequestHeader) -> Result<()> {
+    let named: SmallVec<[HeaderName; 4]> = connection_options(&request.headers)
+        .filter(|option| !is_common_option(option))
+        .map(HeaderName::from_bytes)
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|_| bad_connection())?;
+    if named.iter().any(|name| PROTECTED.contains(name)) {
+        return Err(bad_connection());
+    }
+    // Content-Length and Transfer-Encoding: Pingora frames the body anew where one follows.
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        if request.headers.contains_key(name) {
+            request.remove_header(name);
+        }
+    }
+    Ok(())
+}
+
+fn is_common_option(option: &[u8]) -> bool {
+    option.eq_ignore_ascii_case(b"keep-alive")
+        || option.eq_ignore_ascii_case(b"close")
+        || option.eq_ignore_ascii_case(b"upgrade")
+}
+
+fn bad_connection() -> Box<Error> {
+    Error::new_down(ErrorType::InvalidHTTPHeader)
+}
+
+/// `X-Forwarded-*` and our own: what a client says of itself counts only behind a trusted proxy.
+fn forwarded(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
+    let Some(connection) = &ctx.connection else { return Ok(()) };
+    let peer = &connection.peer_text;
+    let host = request.headers.get(header::HOST).cloned();
+    if ctx.peer_trusted {
+        let before = request.headers.get_all(X_FORWARDED_FOR).iter();
+        let mut chain: Vec<u8> = Vec::new();
+        for value in before {
+            chain.extend_from_slice(value.as_bytes());
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(peer.as_bytes());
+        let chain = HeaderValue::from_maybe_shared(bytes::Bytes::from(chain))
+            .map_err(|_| bad_connection())?;
+        request.insert_header(X_FORWARDED_FOR, chain)?;
+        request.insert_header(HITHER_CLIENT_IP, ctx.client.to_string())?;
+        if !request.headers.contains_key(X_FORWARDED_PROTO) {
+            request.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static("http"))?;
+        }
+    } else {
+        request.remove_header(&header::FORWARDED);
+        request.insert_header(X_FORWARDED_FOR, peer.clone())?;
+        request.insert_header(HITHER_CLIENT_IP, peer.clone())?;
+        request.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static("http"))?;
+        request.remove_header(&X_FORWARDED_HOST);
+    }
+    if let Some(host) = host.filter(|_| !request.headers.contains_key(X_FORWARDED_HOST)) {
+        request.insert_header(X_FORWARDED_HOST, host)?;
+    }
+    request.insert_header(HITHER_REGION, ctx.snapshot.edge.region_value.clone())?;
+    request.insert_header(crate::serve::answer::REQUEST_ID, ctx.id.as_str())
+}
+
+/// RFC 9110 section 7.6.3: with the version in which the message was received.
+fn via(request: &mut RequestHeader, received: Version) -> Result<()> {
+    let hop = match received {
+        Version::HTTP_10 => "1.0 hither",
+        Version::HTTP_2 => "2 hither",
+        _ => "1.1 hither",
+    };
+    request.append_header(header::VIA, HeaderValue::from_static(hop)).map(drop)
+}

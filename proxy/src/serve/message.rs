@@ -1,0 +1,90 @@
+//! Pingora's heads as the plugin chain sees them: readable, and changed by judged edits only.
+
+use crate::chain::{RequestMessage, ResponseMessage};
+use hither_plugin_host::Edits;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use pingora_http::{RequestHeader, ResponseHeader};
+
+/// Applies remove, set, append through Pingora's own methods, which keep the case of names.
+macro_rules! apply {
+    ($head:expr, $edits:expr) => {
+        for name in $edits.remove.iter().chain($edits.set.iter().map(|(name, _)| name)) {
+            $head.remove_header(name);
+        }
+        for (name, value) in $edits.set.iter().chain(&$edits.append) {
+            // The name and value are well-formed; only a full header map can refuse them, and
+            // then the head is as long as it may be.
+            let _ = $head.append_header(name.clone(), value.clone());
+        }
+    };
+}
+
+impl RequestMessage for RequestHeader {
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path_and_query().map_or("/", PathAndQuery::as_str)
+    }
+
+    fn authority(&self) -> &str {
+        authority(self)
+    }
+
+    fn apply(&mut self, edits: &Edits) {
+        apply!(self, edits);
+    }
+
+    fn set_path(&mut self, path: PathAndQuery) {
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = Some(path);
+        if let Ok(uri) = http::Uri::from_parts(parts) {
+            self.set_uri(uri);
+        }
+    }
+
+    fn set_authority(&mut self, authority: Authority) {
+        if let Ok(value) = HeaderValue::from_str(authority.as_str()) {
+            let _ = self.insert_header(header::HOST, value);
+        }
+        if self.uri.authority().is_some() {
+            let mut parts = self.uri.clone().into_parts();
+            parts.authority = Some(authority);
+            if let Ok(uri) = http::Uri::from_parts(parts) {
+                self.set_uri(uri);
+            }
+        }
+    }
+}
+
+/// The host that the client asked for: `:authority` or an absolute target before `Host`.
+pub(super) fn authority(head: &RequestHeader) -> &str {
+    head.uri.authority().map(Authority::as_str).unwrap_or_else(|| {
+        head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+    })
+}
+
+impl ResponseMessage for ResponseHeader {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn apply(&mut self, edits: &Edits) {
+        apply!(self, edits);
+    }
+
+    fn set_status(&mut self, status: StatusCode) {
+        // Infallible for a StatusCode; the signature is Pingora's.
+        let _ = ResponseHeader::set_status(self, status);
+    }
+}

@@ -1,0 +1,27 @@
+//! From an accepted connection to a finished exchange: the only room, with `upstream/peer.rs`, that
+//! names Pingora.
+//!
+//! | step of a request | room |
+//! |---|---|
+//! | connections are accepted, each thread for itself | `accept`, `listen` |
+//! | the head is checked and timed before Pingora sees it | `guard` |
+//! | what one request carries through all hooks | `ctx` |
+//! | Pingora calls | `handler`, which delegates to `hook/*` |
+//! | a failure becomes an answer | `classify`, `answer` |
+
+mod accept;
+mod answer;
+mod classify;
+mod connection;
+mod ctx;
+mod guard;
+mod handler;
+mod hook;
+mod listen;
+mod message;
+mod request_id;
+
+pub(crate) use accept::{Stage, Worker};
+pub(crate) use guard::{HeadLimits, Patience};
+pub(crate) use listen::{Bound, Listeners};
+pub(crate) use request_id::RequestId;

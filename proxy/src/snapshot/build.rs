@@ -1,0 +1,222 @@
+//! From a plan to a snapshot: what is unchanged is carried over, the rest is built, and nothing of
+//! what runs is touched before the snapshot is committed.
+
+use super::limits::Limits;
+use super::materials::add;
+use super::{
+    Clock, Concurrency, Edge, ListenerRules, LiveSnapshot, Materials, Rejection, Service, Snapshot,
+};
+use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader};
+use crate::route::Routes;
+use crate::serve::{HeadLimits, Patience};
+use crate::telemetry::Telemetry;
+use crate::upstream;
+use crate::upstream::Endpoint;
+use hither_balance::{Balancer, InstanceSpec, Policy, Scope, Spread};
+use hither_config::{
+    ConcurrencyType, InstancePlan, ListenerPlan, Name, Report, ServicePlan, SoftLimitScope,
+    Spread as SpreadPlan,
+};
+use http::HeaderValue;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+/// Builds snapshots. Blocking: compiles plugins; never called on a thread that serves.
+pub(crate) struct Builder {
+    loader: PluginLoader,
+    telemetry: Arc<Telemetry>,
+    clock: Clock,
+    next_id: AtomicU64,
+}
+
+/// A snapshot that is ready, and what must happen when it begins to serve.
+pub(crate) struct Built {
+    pub(crate) snapshot: Arc<Snapshot>,
+    settle: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Built {
+    /// Gives live state (balancers, limits) its new policy. Called right after the swap.
+    pub(crate) fn settle(self) {
+        self.settle.into_iter().for_each(|step| step());
+    }
+}
+
+impl Builder {
+    pub(crate) fn new(loader: PluginLoader, telemetry: Arc<Telemetry>) -> Builder {
+        Builder { loader, telemetry, clock: Clock::start(), next_id: AtomicU64::new(1) }
+    }
+
+    /// Builds a snapshot from `materials`, carrying over from `previous` what is the same.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once. `previous` serves on untouched.
+    pub(crate) fn build(
+        &self,
+        materials: &Materials,
+        previous: Option<&Snapshot>,
+    ) -> Result<Built, Rejection> {
+        let plan = &materials.plan;
+        let plugins = self.plugins(materials, previous)?;
+        let mut settle: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+        let mut services = Vec::with_capacity(plan.services.len());
+        let mut routes = Routes::default();
+        for (place, (name, service)) in plan.services.iter().enumerate() {
+            let before = previous.and_then(|snapshot| snapshot.service(name));
+            services.push(self.service(name, service, before, &plugins, &mut settle)?);
+            routes.add(&service.hosts, &service.path_prefix, place);
+        }
+        let region: Arc<str> = plan.edge.region.as_str().into();
+        let snapshot = Arc::new(Snapshot {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            built: SystemTime::now(),
+            plan: plan.clone(),
+            edge: Edge {
+                name: plan.edge.name.as_str().into(),
+                region_value: HeaderValue::from_str(&region)
+                    .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+                region,
+            },
+            clock: self.clock,
+            services,
+            plugins: plugins.into_values().map(|attached| attached.plugin).collect(),
+            listeners: plan.listeners.iter().map(rules).collect(),
+            routes,
+            _live: LiveSnapshot::new(self.telemetry.clone()),
+        });
+        Ok(Built { snapshot, settle })
+    }
+
+    fn plugins(
+        &self,
+        materials: &Materials,
+        previous: Option<&Snapshot>,
+    ) -> Result<BTreeMap<Name, Attached>, Rejection> {
+        let mut report: Option<Report> = None;
+        let mut plugins = BTreeMap::new();
+        for (name, plan) in &materials.plan.plugins {
+            let Some(bytes) = materials.plugins.get(name.as_str()) else { continue };
+            let attachments = Attachments::of(name, plan, &materials.plan);
+            let before = previous.and_then(|snapshot| snapshot.plugin(name));
+            let metrics = || self.telemetry.plugin(name);
+            match self.loader.load(
+                name,
+                plan,
+                bytes,
+                &attachments,
+                before,
+                &materials.source,
+                metrics,
+            ) {
+                Ok(plugin) => {
+                    plugins.insert(name.clone(), Attached { plugin, attachments });
+                }
+                Err(problem) => add(&mut report, problem),
+            }
+        }
+        report.map_or(Ok(plugins), |report| Err(report.into()))
+    }
+
+    fn service(
+        &self,
+        name: &Name,
+        plan: &ServicePlan,
+        before: Option<&Arc<Service>>,
+        plugins: &BTreeMap<Name, Attached>,
+        settle: &mut Vec<Box<dyn FnOnce() + Send>>,
+    ) -> Result<Arc<Service>, Rejection> {
+        let shared_name: Arc<str> = name.as_str().into();
+        let metrics = self.telemetry.service(&shared_name);
+        let (policy, instances) = balancing(plan);
+        let balancer = match before {
+            Some(before) => {
+                let balancer = before.balancer.clone();
+                let for_later = balancer.clone();
+                settle.push(Box::new(move || {
+                    // Ids are unique in a checked plan, the only thing that could be refused.
+                    let _ = for_later.reconfigure(policy, instances);
+                }));
+                balancer
+            }
+            None => Balancer::new(policy, instances, fastrand::u64(..))
+                .map(Arc::new)
+                .map_err(|error| Rejection::Other(format!("service {name}: {error}")))?,
+        };
+        let limits = Limits::next(before.map(|service| &*service.limits), &plan.limits, &metrics)
+            .map_err(|error| Rejection::Other(format!("service {name}: {error}")))?;
+        let links = plan.plugins.iter().filter_map(|attachment| {
+            let attached = plugins.get(&attachment.plugin)?;
+            let config = attached.attachments.config_of(name)?;
+            Some(Link { plugin: attached.plugin.clone(), config })
+        });
+        Ok(Arc::new(Service {
+            chain: Chain::new(links.collect()),
+            name: shared_name,
+            balancer,
+            limits: Arc::new(limits),
+            metrics,
+            concurrency: match plan.concurrency.counts {
+                ConcurrencyType::Requests => Concurrency::Requests,
+                ConcurrencyType::Connections => Concurrency::Connections,
+            },
+            attempts: u8::try_from(plan.retry.attempts.get()).unwrap_or(u8::MAX),
+            queue_timeout: plan.queue.timeout,
+            first_byte: plan.timeouts.first_byte,
+            max_body: plan.max_body.map(|size| size.bytes()),
+        }))
+    }
+}
+
+struct Attached {
+    plugin: Arc<Plugin>,
+    attachments: Attachments,
+}
+
+fn rules(plan: &ListenerPlan) -> ListenerRules {
+    ListenerRules {
+        address: plan.address.to_string().into(),
+        patience: Patience {
+            head: HeadLimits {
+                bytes: plan.max_head.bytes() as usize,
+                lines: plan.max_header_lines as usize,
+            },
+            head_timeout: plan.head_timeout,
+            idle_timeout: plan.idle_timeout,
+        },
+        trusted: plan.trusted_proxies.clone(),
+    }
+}
+
+/// A service's plan in the balancer's words.
+fn balancing(plan: &ServicePlan) -> (Policy, Vec<InstanceSpec<Endpoint>>) {
+    let policy = Policy {
+        soft_limit: plan.concurrency.soft_limit.get(),
+        hard_limit: plan.concurrency.hard_limit.map(|limit| limit.get()),
+        scope: match plan.concurrency.soft_limit_scope {
+            SoftLimitScope::Global => Scope::Global,
+            SoftLimitScope::Region => Scope::Region,
+        },
+        spread: match plan.concurrency.spread {
+            SpreadPlan::Class => Spread::Class,
+            SpreadPlan::Strict => Spread::Strict,
+        },
+        max_waiting: Some(plan.queue.max_waiting as usize),
+        shed_after: plan.queue.shed_after,
+    };
+    let patience = upstream::Patience {
+        connect: plan.timeouts.connect,
+        first_byte: plan.timeouts.first_byte,
+        idle: plan.timeouts.idle,
+    };
+    let spec = |instance: &InstancePlan| InstanceSpec {
+        id: instance.id.to_string(),
+        address: instance.address.to_string(),
+        region: instance.region.to_string(),
+        labels: instance.labels.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
+        rtt: instance.rtt,
+        payload: Endpoint::new(instance.address, instance.http2, patience),
+    };
+    (policy, plan.instances.iter().map(spec).collect())
+}

@@ -1,0 +1,95 @@
+//! What changes between two snapshots, in words for the one who asked for the change.
+
+use super::{Materials, Snapshot};
+use hither_config::Name;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// One line per change, for the answer of a reload, the log and the history.
+pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
+    let (old, new) = (&before.plan, &after.plan);
+    let mut lines = Vec::new();
+    section(&mut lines, "edge", &old.edge, &new.edge);
+    section(&mut lines, "admin", &old.admin, &new.admin);
+    section(&mut lines, "log", &old.log, &new.log);
+    if old.listeners != new.listeners {
+        lines.push("listeners changed".to_owned());
+    }
+    if old.origins != new.origins {
+        lines.push("origins changed".to_owned());
+    }
+    tables(&mut lines, "service", &old.services, &new.services, |lines, name, old, new| {
+        let place = |part: &str| format!("service.{name}.{part}");
+        part(lines, place("hosts"), &old.hosts, &new.hosts);
+        part(lines, place("path_prefix"), &old.path_prefix, &new.path_prefix);
+        part(lines, place("plugins"), &old.plugins, &new.plugins);
+        part(lines, place("max_body"), &old.max_body, &new.max_body);
+        part(lines, place("concurrency"), &old.concurrency, &new.concurrency);
+        part(lines, place("queue"), &old.queue, &new.queue);
+        part(lines, place("retry"), &old.retry, &new.retry);
+        part(lines, place("timeouts"), &old.timeouts, &new.timeouts);
+        part(lines, place("limit"), &old.limits, &new.limits);
+        part(lines, place("instance"), &old.instances, &new.instances);
+    });
+    tables(&mut lines, "plugin", &old.plugins, &new.plugins, |lines, name, old, new| {
+        if old != new {
+            lines.push(format!("plugin.{name} settings changed"));
+        }
+    });
+    for (name, bytes) in &after.plugins {
+        let Some(old) = before.plugins.get(name).filter(|old| *old != bytes) else { continue };
+        lines.push(format!("plugin.{name}: {} -> {}", short(old), short(bytes)));
+    }
+    lines
+}
+
+fn section<T: PartialEq>(lines: &mut Vec<String>, name: &str, old: &T, new: &T) {
+    part(lines, name.to_owned(), old, new);
+}
+
+fn part<T: PartialEq>(lines: &mut Vec<String>, place: String, old: &T, new: &T) {
+    if old != new {
+        lines.push(format!("{place} changed"));
+    }
+}
+
+fn tables<T: PartialEq>(
+    lines: &mut Vec<String>,
+    kind: &str,
+    old: &BTreeMap<Name, T>,
+    new: &BTreeMap<Name, T>,
+    mut compare: impl FnMut(&mut Vec<String>, &Name, &T, &T),
+) {
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        lines.push(format!("{kind}.{name} removed"));
+    }
+    for (name, after) in new {
+        match old.get(name) {
+            None => lines.push(format!("{kind}.{name} added")),
+            Some(before) => compare(lines, name, before, after),
+        }
+    }
+}
+
+fn short(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Snapshot {
+    /// Changes that only a restart can make, of those that `next` asks for.
+    pub(crate) fn needs_restart(&self, next: &hither_config::Plan) -> Vec<&'static str> {
+        let now = &self.plan;
+        let mut fixed = Vec::new();
+        let mut check = |changed: bool, key| changed.then(|| fixed.push(key));
+        check(now.edge.threads != next.edge.threads, "edge.threads");
+        check(
+            now.edge.upstream_keepalive != next.edge.upstream_keepalive,
+            "edge.upstream_keepalive",
+        );
+        check(now.edge.plugin_cache != next.edge.plugin_cache, "edge.plugin_cache");
+        check(now.admin != next.admin, "admin");
+        check(now.log.format != next.log.format || now.log.level != next.log.level, "log");
+        check(now.origins != next.origins, "origin");
+        fixed
+    }
+}

@@ -1,0 +1,108 @@
+//! A service's rate limits with their counters in the metrics.
+
+use crate::telemetry::{LimitCounters, ServiceMetrics};
+use hither_config::{LimitKey, LimitPlan};
+use hither_limit::{DuplicateName, KeyKind, KeySeed, LimitSpec, Limiter, Rate, Subject, Verdict};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The limits of one service.
+pub(crate) struct Limits {
+    limiter: Limiter,
+    counters: Vec<LimitCounters>,
+}
+
+/// A limit said no.
+pub(crate) struct Refused {
+    pub(crate) name: Arc<str>,
+    pub(crate) retry_after: Duration,
+    /// The value of `RateLimit-Policy`.
+    pub(crate) policy: String,
+    /// The value of `RateLimit`.
+    pub(crate) state: String,
+}
+
+impl Limits {
+    /// The limits of `plan`, going on with the counts of `before` where name and key are the same.
+    ///
+    /// # Errors
+    /// Two limits have one name, which a checked plan cannot say.
+    pub(crate) fn next(
+        before: Option<&Limits>,
+        plan: &[LimitPlan],
+        metrics: &ServiceMetrics,
+    ) -> Result<Limits, DuplicateName> {
+        let specs: Vec<LimitSpec> = plan.iter().map(spec).collect();
+        let limiter = match before {
+            Some(before) => before.limiter.reconfigured(specs),
+            None => Limiter::new(specs, seed()),
+        };
+        let counters = plan.iter().map(|limit| metrics.limit(&limit.name)).collect();
+        Ok(Limits { limiter: limiter?, counters })
+    }
+
+    /// Charges one request, or says which limit refuses it.
+    pub(crate) fn check(
+        &self,
+        client: IpAddr,
+        now: impl FnOnce() -> Duration,
+    ) -> Result<(), Refused> {
+        if self.limiter.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.limiter.check(&Subject { client }, 1, now().as_nanos() as u64);
+        for verdict in self.limiter.verdicts(&outcome) {
+            self.count(&verdict);
+        }
+        match self.limiter.refusal(&outcome) {
+            None => Ok(()),
+            Some(refusal) => {
+                let mut state = String::new();
+                // Writing to a string does not fail.
+                let _ = self.limiter.write_rate_limit(&outcome, &mut state);
+                Err(Refused {
+                    name: refusal.spec.name.as_str().into(),
+                    retry_after: refusal.decision.retry_after(),
+                    policy: self.limiter.policy().unwrap_or_default().to_owned(),
+                    state,
+                })
+            }
+        }
+    }
+
+    fn count(&self, verdict: &Verdict<'_>) {
+        let Some(counters) = self.counters.iter().find(|c| *c.name == *verdict.spec.name) else {
+            return;
+        };
+        match (verdict.decision.allowed, verdict.spec.shadow) {
+            (true, _) => counters.allowed.inc(),
+            (false, false) => counters.refused.inc(),
+            (false, true) => counters.shadowed.inc(),
+        }
+    }
+}
+
+fn seed() -> KeySeed {
+    KeySeed::new(random())
+}
+
+/// From the system: who could guess the seed could choose addresses that share a bucket.
+fn random() -> [u8; 16] {
+    use std::hash::{BuildHasher, RandomState};
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&RandomState::new().hash_one(0u8).to_le_bytes());
+    bytes[8..].copy_from_slice(&RandomState::new().hash_one(1u8).to_le_bytes());
+    bytes
+}
+
+fn spec(plan: &LimitPlan) -> LimitSpec {
+    let by_client = plan.key.contains(&LimitKey::ClientAddress);
+    LimitSpec {
+        name: plan.name.to_string(),
+        key: if by_client { KeyKind::ClientAddress } else { KeyKind::Service },
+        rate: Rate { units: plan.rate.amount, per: plan.rate.per },
+        burst: plan.burst,
+        shadow: plan.shadow,
+    }
+}

@@ -1,0 +1,126 @@
+//! The picture of the world that a request sees: immutable, built off the request path, swapped as
+//! a whole. What must outlive a swap (counters, queues, pools) it refers to, and carries over.
+
+mod build;
+mod clock;
+mod diff;
+mod limits;
+mod materials;
+
+pub(crate) use crate::upstream::Endpoint;
+pub(crate) use build::Builder;
+pub(crate) use clock::Clock;
+pub(crate) use diff::diff;
+pub(crate) use limits::Limits;
+pub(crate) use materials::{MAX_PLUGIN, Materials, PluginBytes, Rejection};
+
+use crate::chain::{Chain, Plugin};
+use crate::route::Routes;
+use crate::serve::Patience;
+use crate::telemetry::{ServiceMetrics, Telemetry};
+use hither_balance::Balancer;
+use hither_config::Plan;
+use http::HeaderValue;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Everything that a request needs to know of the configuration.
+pub(crate) struct Snapshot {
+    /// Counts up with each swap of this process.
+    pub(crate) id: u64,
+    pub(crate) built: SystemTime,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) edge: Edge,
+    pub(crate) clock: Clock,
+    pub(crate) services: Vec<Arc<Service>>,
+    pub(crate) plugins: Vec<Arc<Plugin>>,
+    listeners: Vec<ListenerRules>,
+    routes: Routes,
+    _live: LiveSnapshot,
+}
+
+/// This edge.
+#[derive(Clone, Debug)]
+pub(crate) struct Edge {
+    pub(crate) name: Arc<str>,
+    pub(crate) region: Arc<str>,
+    /// The region as a field value, made once.
+    pub(crate) region_value: HeaderValue,
+}
+
+/// One service.
+pub(crate) struct Service {
+    pub(crate) name: Arc<str>,
+    pub(crate) balancer: Arc<Balancer<Endpoint>>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) chain: Chain,
+    pub(crate) metrics: Arc<ServiceMetrics>,
+    pub(crate) concurrency: Concurrency,
+    pub(crate) attempts: u8,
+    pub(crate) queue_timeout: Duration,
+    pub(crate) first_byte: Duration,
+    /// Bytes of a request body.
+    pub(crate) max_body: Option<u64>,
+}
+
+/// What a place on an instance is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concurrency {
+    Requests,
+    Connections,
+}
+
+/// How one listener treats its connections.
+pub(crate) struct ListenerRules {
+    /// As configured.
+    pub(crate) address: Arc<str>,
+    pub(crate) patience: Patience,
+    trusted: Vec<IpNet>,
+}
+
+impl ListenerRules {
+    /// Whether this peer's `X-Forwarded-For` is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(&peer))
+    }
+}
+
+impl Snapshot {
+    /// The service for an authority and a normalised path.
+    pub(crate) fn route(&self, authority: &str, path: &str) -> Option<&Arc<Service>> {
+        self.routes.find(authority, path).and_then(|place| self.services.get(place))
+    }
+
+    /// The rules of a listener, by its configured address.
+    pub(crate) fn listener(&self, address: &str) -> Option<&ListenerRules> {
+        self.listeners.iter().find(|rules| &*rules.address == address)
+    }
+
+    /// The service of this name.
+    pub(crate) fn service(&self, name: &str) -> Option<&Arc<Service>> {
+        self.services.iter().find(|service| &*service.name == name)
+    }
+
+    /// The plugin of this name.
+    pub(crate) fn plugin(&self, name: &str) -> Option<&Arc<Plugin>> {
+        self.plugins.iter().find(|plugin| &*plugin.name == name)
+    }
+}
+
+/// Counts a snapshot in the metrics for as long as it lives.
+struct LiveSnapshot(Arc<Telemetry>);
+
+impl LiveSnapshot {
+    fn new(telemetry: Arc<Telemetry>) -> LiveSnapshot {
+        telemetry.snapshots_live(1);
+        LiveSnapshot(telemetry)
+    }
+}
+
+impl Drop for LiveSnapshot {
+    fn drop(&mut self) {
+        self.0.snapshots_live(-1);
+    }
+}

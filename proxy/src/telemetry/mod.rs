@@ -1,0 +1,137 @@
+//! What the edge tells: events become metrics and access-log lines here, and nowhere else.
+//!
+//! The only room that names `prometheus`. It is told what happened; it must not ask why.
+
+mod access;
+mod connections;
+mod finished;
+mod logging;
+mod metrics;
+mod plugin_metrics;
+mod process;
+mod scrape;
+
+pub(crate) use access::AccessLog;
+pub(crate) use connections::OpenConnection;
+pub(crate) use finished::{RequestFinished, Times};
+pub(crate) use logging::init as init_logging;
+pub(crate) use metrics::{LimitCounters, PluginMetrics, ServiceMetrics};
+
+use crate::fault::Fault;
+use crate::serve::RequestId;
+use hither_plugin_host::Metric;
+use metrics::Metrics;
+use parking_lot::Mutex;
+use plugin_metrics::PluginMetricRegistry;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// At most one line of a repeated complaint in this time.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// All instruments of the process.
+pub(crate) struct Telemetry {
+    metrics: Metrics,
+    plugin_metrics: PluginMetricRegistry,
+    access: arc_swap::ArcSwap<AccessLog>,
+    services: Mutex<HashMap<Arc<str>, Arc<ServiceMetrics>>>,
+    last_accept_complaint: Mutex<Option<Instant>>,
+}
+
+impl Telemetry {
+    /// Registers every metric.
+    ///
+    /// # Errors
+    /// Two metrics with one name: a mistake of ours, found at start.
+    pub(crate) fn new(access: AccessLog) -> Result<Telemetry, prometheus::Error> {
+        let registry = prometheus::Registry::new();
+        Ok(Telemetry {
+            metrics: Metrics::new(&registry)?,
+            plugin_metrics: PluginMetricRegistry::new(registry),
+            access: arc_swap::ArcSwap::from_pointee(access),
+            services: Mutex::new(HashMap::new()),
+            last_accept_complaint: Mutex::new(None),
+        })
+    }
+
+    /// The instruments of one service, the same ones across reloads.
+    pub(crate) fn service(&self, name: &Arc<str>) -> Arc<ServiceMetrics> {
+        let mut services = self.services.lock();
+        services
+            .entry(name.clone())
+            .or_insert_with(|| Arc::new(self.metrics.for_service(name)))
+            .clone()
+    }
+
+    /// The instruments of one plugin.
+    pub(crate) fn plugin(&self, name: &str) -> PluginMetrics {
+        self.metrics.for_plugin(name)
+    }
+
+    /// The instruments that a plugin declares for itself.
+    pub(crate) fn declared_by_plugin(
+        &self,
+        plugin: &str,
+        declared: &[Metric],
+    ) -> Result<Arc<dyn hither_plugin_host::MetricSink>, String> {
+        self.plugin_metrics.declare(plugin, declared)
+    }
+
+    /// From now on the access log goes there.
+    pub(crate) fn log_access_to(&self, access: AccessLog) {
+        self.access.store(Arc::new(access));
+    }
+
+    /// A request has ended, well or not.
+    pub(crate) fn request_finished(&self, event: &RequestFinished<'_>) {
+        match event.metrics {
+            Some(metrics) => metrics.finished(event),
+            None => self.metrics.unrouted(event.status),
+        }
+        if let Some(fault) = event.fault {
+            self.metrics.fault(fault);
+        }
+        let access = self.access.load();
+        if access.is_on() && !access.write(event) {
+            self.metrics.access_lines_dropped.inc();
+        }
+    }
+
+    /// A head never became a request.
+    pub(crate) fn head_refused(
+        &self,
+        peer: SocketAddr,
+        listener: &str,
+        fault: Fault,
+        id: &RequestId,
+    ) {
+        self.request_finished(&RequestFinished::refused(peer.ip(), listener, fault, id));
+    }
+
+    /// A connection was accepted; it counts as open until the value is dropped.
+    pub(crate) fn connection_opened(&self) -> OpenConnection {
+        OpenConnection::new(&self.metrics.connections_open, &self.metrics.connections_total)
+    }
+
+    /// Accepting failed, most likely for want of descriptors.
+    pub(crate) fn accept_failed(&self, listener: &str, error: &std::io::Error) {
+        self.metrics.accept_failures.inc();
+        let mut last = self.last_accept_complaint.lock();
+        if last.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
+            *last = Some(Instant::now());
+            tracing::warn!(%listener, %error, "accepting a connection failed");
+        }
+    }
+
+    /// A swap was tried.
+    pub(crate) fn swap(&self, result: &str) {
+        self.metrics.swaps.with_label_values(&[result]).inc();
+    }
+
+    /// A snapshot was built (+1) or dropped (-1).
+    pub(crate) fn snapshots_live(&self, change: i64) {
+        self.metrics.snapshots_live.add(change);
+    }
+}

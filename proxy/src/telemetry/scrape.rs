@@ -1,0 +1,69 @@
+//! `GET /metrics`: the page, with the gauges that are only looked at when somebody asks.
+
+use super::Telemetry;
+use super::process::Process;
+use crate::snapshot::Snapshot;
+use hither_balance::Band;
+use prometheus::TextEncoder;
+
+impl Telemetry {
+    /// The page in Prometheus' text format.
+    ///
+    /// # Errors
+    /// The registry could not be written, which would be a mistake of ours.
+    pub(crate) fn scrape(&self, snapshot: &Snapshot) -> Result<String, prometheus::Error> {
+        self.look_at_process();
+        self.look_at_services(snapshot);
+        self.look_at_plugins(snapshot);
+        TextEncoder::new().encode_to_string(&self.plugin_metrics.registry().gather())
+    }
+
+    fn look_at_process(&self) {
+        let process = Process::look();
+        self.metrics.process_cpu.set(process.cpu);
+        self.metrics.process_memory.set(process.resident);
+        self.metrics.process_fds.set(process.descriptors);
+    }
+
+    fn look_at_services(&self, snapshot: &Snapshot) {
+        let metrics = &self.metrics;
+        // What is no longer there must not be told any more.
+        metrics.app_concurrency.reset();
+        metrics.instance_band.reset();
+        metrics.instance_rtt.reset();
+        metrics.queue_waiting.reset();
+        for service in &snapshot.services {
+            for instance in service.balancer.instances() {
+                let labels = &[&*service.name, &*instance.id];
+                metrics
+                    .app_concurrency
+                    .with_label_values(labels)
+                    .set(i64::from(instance.in_flight));
+                let band = match instance.band {
+                    Band::Open => 0,
+                    Band::Busy => 1,
+                    Band::Full => 2,
+                };
+                metrics.instance_band.with_label_values(labels).set(band);
+                if let Some(rtt) = instance.rtt {
+                    metrics.instance_rtt.with_label_values(labels).set(rtt.as_secs_f64());
+                }
+            }
+            let waiting = service.balancer.queue(snapshot.clock.now()).waiting;
+            metrics.queue_waiting.with_label_values(&[&*service.name]).set(waiting as i64);
+        }
+    }
+
+    fn look_at_plugins(&self, snapshot: &Snapshot) {
+        let metrics = &self.metrics;
+        metrics.plugin_info.reset();
+        metrics.plugin_instances.reset();
+        for plugin in &snapshot.plugins {
+            let revision = plugin.revision.id().to_string();
+            let digest = plugin.revision.loaded().digest();
+            metrics.plugin_info.with_label_values(&[&*plugin.name, &revision, digest]).set(1);
+            let live = plugin.revision.instances() as i64;
+            metrics.plugin_instances.with_label_values(&[&*plugin.name, "live"]).set(live);
+        }
+    }
+}

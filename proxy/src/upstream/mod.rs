@@ -1,0 +1,5 @@
+//! Instances as something to connect to.
+
+mod peer;
+
+pub(crate) use peer::{Endpoint, Patience};
