@@ -1,6 +1,7 @@
 //! Problems while they are gathered: places are byte spans here and become lines and columns in
 //! `report`. Must not know the text they point into.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Where in the file something stands: bytes, and the path of keys that leads there.
@@ -96,34 +97,43 @@ impl Finding {
 /// Everything found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    syntax: Vec<(Finding, Range<usize>)>,
     list: Vec<Finding>,
+    places: HashSet<String>,
+    syntax_errors: bool,
 }
 
 impl Findings {
     pub(crate) fn push(&mut self, finding: Finding) {
+        let place = &finding.place;
+        // A problem of one item is one of its list, too.
+        if let Some((list, _)) = place.strip_suffix(']').and_then(|place| place.rsplit_once('[')) {
+            self.places.insert(list.to_owned());
+        }
+        self.places.insert(place.clone());
         self.list.push(finding);
     }
 
-    /// A syntax error: what stands on its lines (a byte span) cannot be judged any further.
-    pub(crate) fn push_syntax(&mut self, finding: Finding, lines: Range<usize>) {
-        self.syntax.push((finding, lines));
+    /// A syntax error: what seems to be absent may stand behind it.
+    pub(crate) fn push_syntax(&mut self, finding: Finding) {
+        self.syntax_errors = true;
+        self.list.push(finding);
+    }
+
+    /// Whether the value at a place, or an item of the list there, has a problem already, so that
+    /// what follows from it is not worth telling.
+    pub(crate) fn has(&self, table: &str, key: &str) -> bool {
+        self.places.contains(&join(table, key))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.syntax.is_empty() && self.list.is_empty()
+        self.list.is_empty()
     }
 
-    /// The problems worth telling: without what a syntax error alone may have caused.
-    pub(crate) fn into_list(self) -> Vec<Finding> {
-        let Self { syntax, mut list } = self;
-        if !syntax.is_empty() {
-            let broken = |at: usize| syntax.iter().any(|(_, lines)| lines.contains(&at));
-            list.retain(|finding| {
-                let judged = finding.spot.as_ref().is_none_or(|spot| !broken(spot.span.start));
-                judged && !finding.absence
-            });
+    /// The problems worth telling.
+    pub(crate) fn into_list(mut self) -> Vec<Finding> {
+        if self.syntax_errors {
+            self.list.retain(|finding| !finding.absence);
         }
-        syntax.into_iter().map(|(finding, _)| finding).chain(list).collect()
+        self.list
     }
 }

@@ -43,10 +43,11 @@ pub use value::{
 /// Every problem of the file at once, in the order of the text.
 pub fn load(source: &Source, environment: &Environment) -> Result<Plan, Report> {
     let mut findings = findings::Findings::default();
-    let tree = syntax::parse(source.text(), &mut findings);
-    let raw = read::read_root::<raw::RawFile>(&tree, &mut findings);
-    let plan = check::check(raw, source.folder(), environment, &mut findings);
-    match plan {
+    let plan = syntax::parse(source.text(), &mut findings, |tree, findings| {
+        let raw = read::read_root::<raw::RawFile>(tree, findings);
+        check::check(raw, source.folder(), environment, findings)
+    });
+    match plan.flatten() {
         Some(plan) if findings.is_empty() => Ok(plan),
         _ => Err(Report::new(source, findings)),
     }

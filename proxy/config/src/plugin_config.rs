@@ -36,8 +36,7 @@ impl Source {
             return Ok(());
         }
         let mut findings = Findings::default();
-        let tree = syntax::parse(self.text(), &mut findings);
-        let root = root(tree);
+        let root = root(syntax::tree(self.text()));
         match compile(schema) {
             Ok((schema, validator)) => {
                 for (config, spot) in configs(&root, plugin) {
@@ -56,7 +55,7 @@ impl Source {
     /// A problem that only the doing showed (a file that is missing, a plugin that does not load),
     /// at the place whose keys are `place`, or the nearest that is written.
     pub fn problem(&self, place: &[&str], message: &str, help: Option<&str>) -> Report {
-        let root = root(syntax::parse(self.text(), &mut Findings::default()));
+        let root = root(syntax::tree(self.text()));
         let (_, spot) = node_at(&root, place, Spot::default());
         let mut finding = Finding::at(&spot, message);
         finding.help = help.map(str::to_owned);
@@ -189,7 +188,13 @@ fn unexpected_key(
         false => finding.help(format!("the keys here are {}", known.join(", "))),
     };
     match closest(key, known) {
-        Some(near) => finding.label(format!("did you mean `{near}`?")),
+        Some(near) => {
+            let schema = properties.and_then(|keys| keys.get(near));
+            let help = finding.help.clone();
+            let mut finding = explained(finding, near, schema);
+            finding.help = help;
+            finding.label(format!("did you mean `{near}`?"))
+        }
         None => finding,
     }
 }

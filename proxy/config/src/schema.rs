@@ -1,7 +1,11 @@
 //! The JSON Schema of `hither.toml`, written by the reader itself.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
+use crate::findings::join;
 use crate::raw::RawFile;
 use crate::read::describe;
 
@@ -17,29 +21,100 @@ pub fn schema() -> Value {
     schema
 }
 
-/// The header of the table in which `key` would be right, if there is one such table.
-pub(crate) fn home_of(key: &str) -> Option<String> {
-    let mut homes = Vec::new();
-    collect(&schema(), "", key, &mut homes);
-    match homes.as_slice() {
-        [home] => Some(home.clone()),
+/// Where a key is at home: the header of its table, and a value that it could have.
+pub(crate) struct Home {
+    pub(crate) header: String,
+    pub(crate) example: String,
+}
+
+/// The one table in which `key` would be right. Keys of several tables have no one home.
+pub(crate) fn home_of(key: &str) -> Option<&'static Home> {
+    static HOMES: LazyLock<HashMap<String, Vec<Home>>> = LazyLock::new(|| {
+        let mut homes = HashMap::new();
+        collect(&schema(), "", &mut homes);
+        homes
+    });
+    match HOMES.get(key).map(Vec::as_slice) {
+        Some([home]) => Some(home),
         _ => None,
     }
 }
 
-fn collect(schema: &Value, place: &str, key: &str, homes: &mut Vec<String>) {
-    let Some(properties) = schema["properties"].as_object() else { return };
-    if properties.contains_key(key) && !place.is_empty() {
-        homes.push(place.to_owned());
+fn collect(schema: &Value, header: &str, homes: &mut HashMap<String, Vec<Home>>) {
+    for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
+        // Tables have neither a default nor an example, and are not misplaced by a slip.
+        let value = inner.get("default").or_else(|| inner["examples"].get(0));
+        if let Some(value) = value {
+            let home = Home { header: header.to_owned(), example: format!("{key} = {value}") };
+            homes.entry(key.clone()).or_default().push(home);
+        }
+        let path = join(header.trim_matches(['[', ']']), key);
+        collect(inner, &format!("[{path}]"), homes);
+        collect(&inner["items"], &format!("[[{path}]]"), homes);
+        collect(&inner["additionalProperties"], &format!("[{path}.NAME]"), homes);
     }
-    for (name, inner) in properties {
-        let table = if place.is_empty() {
-            name.clone()
-        } else {
-            format!("{}.{name}", place.trim_matches(['[', ']']))
-        };
-        collect(inner, &format!("[{table}]"), key, homes);
-        collect(&inner["items"], &format!("[[{table}]]"), key, homes);
-        collect(&inner["additionalProperties"], &format!("[{table}.NAME]"), key, homes);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::{Environment, Source, load};
+
+    /// Every table of the schema: its header and its properties.
+    fn tables(schema: &Value, header: &str, found: &mut Vec<(String, Value)>) {
+        let Some(properties) = schema["properties"].as_object() else { return };
+        found.push((header.to_owned(), schema["properties"].clone()));
+        for (name, inner) in properties {
+            let path = join(header.trim_matches(['[', ']']), name);
+            tables(inner, &format!("[{path}]"), found);
+            tables(&inner["items"], &format!("[[{path}]]"), found);
+            tables(&inner["additionalProperties"], &format!("[{path}.name]"), found);
+        }
+    }
+
+    #[test]
+    fn the_reader_takes_every_key_of_the_schema_and_every_example_in_it() {
+        let environment = Environment::new("test", NonZeroUsize::MIN, |_| None);
+        let mut found = Vec::new();
+        tables(&schema(), "", &mut found);
+        assert!(found.len() > 12, "the schema has only {} tables", found.len());
+        for (header, properties) in found {
+            for (key, schema) in properties.as_object().into_iter().flatten() {
+                let value = match schema.get("default").or_else(|| schema["examples"].get(0)) {
+                    Some(value) => value.to_string(),
+                    None if schema["items"]["examples"].is_array() => {
+                        schema["items"]["examples"].to_string()
+                    }
+                    None => continue,
+                };
+                let text = format!("{header}\n{key} = {value}\n");
+                let report = load(&Source::new("schema", "/", &*text), &environment);
+                let place = format!("{}.{key}", header.trim_matches(['[', ']']));
+                let problems = report.err().map(|report| report.problems().to_vec());
+                let wrong = problems.iter().flatten().find(|problem| {
+                    problem.place.replace("[0]", "") == place || problem.message.contains("no key")
+                });
+                // A store without its grant, a plugin without its table: right in themselves.
+                let known = |message: &str| message.contains("store") || message.contains("named");
+                assert!(
+                    wrong.is_none_or(|problem| known(&problem.message)),
+                    "{text} is refused: {wrong:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_is_described() {
+        let mut found = Vec::new();
+        tables(&schema(), "", &mut found);
+        for (header, properties) in found {
+            for (key, schema) in properties.as_object().into_iter().flatten() {
+                let description = schema["description"].as_str().unwrap_or_default();
+                assert!(description.ends_with('.'), "{header} {key}: {description:?}");
+            }
+        }
     }
 }

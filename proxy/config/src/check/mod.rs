@@ -1,8 +1,11 @@
 //! Raw -> Plan: what only the whole file, or the machine, can tell. Defaults that depend on others,
 //! names that must resolve, things that must differ. Must not know how values are written.
 
+mod attachment;
 mod bind;
 mod edge;
+mod instance;
+mod limit;
 mod plugin;
 mod route;
 mod service;
@@ -30,20 +33,23 @@ pub(crate) fn check(
     findings: &mut Findings,
 ) -> Option<Plan> {
     let mut check = Check { folder, environment, findings };
-    if raw.listeners.is_empty() {
-        let finding = Finding::at(&raw.spot, "no listener: nobody could reach this proxy")
+    if raw.listeners.is_empty() && !check.findings.has("", "listener") {
+        let finding = Finding::outside("", "there is no listener")
+            .help("nobody could reach this proxy")
             .example("[[listener]]\naddress = \"127.0.0.1:8080\"");
         check.findings.push(finding.absent());
     }
-    if raw.services.is_empty() {
-        let finding = Finding::at(&raw.spot, "no service: there is nothing to serve")
+    if raw.services.is_empty() && !check.findings.has("", "service") {
+        let finding = Finding::outside("", "there is no service")
+            .help("there would be nothing to serve")
             .example("[[service.web.instance]]\nid = \"ams-1\"\naddress = \"127.0.0.1:9001\"");
         check.findings.push(finding.absent());
     }
     check.distinct_binds(&raw);
     check.distinct_routes(&raw.services);
-    let edge = check.edge(raw.edge)?;
-    let region = edge.region.clone();
+    let edge = check.edge(raw.edge);
+    // Without an edge there is no plan, but the rest may have problems worth telling.
+    let region = edge.as_ref().map_or_else(edge::default_region, |edge| edge.region.clone());
     let admin = check.admin(raw.admin);
     let log = check.log(raw.log);
     let listeners = raw.listeners.into_iter().filter_map(edge::listener).collect();
@@ -51,5 +57,5 @@ pub(crate) fn check(
         raw.origins.into_iter().filter_map(|origin| edge::origin(origin, &region)).collect();
     let services = check.services(raw.services, &raw.plugins, &region);
     let plugins = check.plugins(raw.plugins);
-    Some(Plan { edge, admin, log, listeners, services, plugins, origins })
+    Some(Plan { edge: edge?, admin, log, listeners, services, plugins, origins })
 }

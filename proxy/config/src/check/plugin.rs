@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use serde_json::{Map, Value};
 
 use super::Check;
-use crate::findings::Finding;
+use crate::findings::{Finding, join};
 use crate::plan::PluginPlan;
 use crate::raw::RawPlugin;
 use crate::read::At;
@@ -21,13 +21,13 @@ impl Check<'_> {
         raw: Vec<(At<Name>, RawPlugin)>,
     ) -> BTreeMap<Name, PluginPlan> {
         let plans = raw.into_iter().filter_map(|(name, plugin)| {
-            let plan = self.plugin(plugin)?;
+            let plan = self.plugin(&name.value, plugin)?;
             Some((name.value, plan))
         });
         plans.collect()
     }
 
-    fn plugin(&mut self, raw: RawPlugin) -> Option<PluginPlan> {
+    fn plugin(&mut self, name: &Name, raw: RawPlugin) -> Option<PluginPlan> {
         let mut grants = BTreeSet::new();
         for at in raw.grants.value {
             if !grants.insert(at.value) {
@@ -40,6 +40,7 @@ impl Check<'_> {
         }
         if let Some(at) = &raw.store
             && !grants.contains(&Capability::Store)
+            && !self.findings.has(&join("plugin", name), "grants")
         {
             let finding = Finding::at(&at.spot, "this plugin has no store to give a size to")
                 .help("the store is granted like every other capability")

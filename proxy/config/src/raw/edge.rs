@@ -35,13 +35,19 @@ pub(crate) struct RawEdge {
 impl Shape for RawEdge {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            name: fields.optional("name", "What this edge is called; default: the host's name."),
+            name: fields.optional(
+                "name",
+                "\"ams-edge-1\"",
+                "What this edge is called; default: the host's name.",
+            ),
             region: fields.optional(
                 "region",
+                "\"ams\"",
                 "Where it stands; default: $HITHER_REGION, then $FLY_REGION, then \"local\".",
             ),
             threads: fields.bounded_optional(
                 "threads",
+                "2",
                 1..=MOST_THREADS,
                 "Threads that serve requests; default: the machine's cores.",
             ),
@@ -59,6 +65,7 @@ impl Shape for RawEdge {
             ),
             plugin_cache: fields.optional(
                 "plugin_cache",
+                "\"/var/cache/hither\"",
                 "Folder for compiled plugins; default: $XDG_CACHE_HOME/hither/plugins, else \
                  $HOME/.cache/hither/plugins, else run/plugins beside this file.",
             ),
@@ -84,6 +91,7 @@ impl Shape for RawAdmin {
             ),
             token_file: fields.optional(
                 "token_file",
+                "\"admin.token\"",
                 "File with the bearer token; needed unless the address is loopback or a socket.",
             ),
         }
@@ -130,9 +138,14 @@ pub(crate) struct RawListener {
 impl Shape for RawListener {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            address: fields.required("address", "The IP address and port to listen on."),
+            address: fields.required(
+                "address",
+                "\"127.0.0.1:8080\"",
+                "The IP address and port to listen on.",
+            ),
             trusted_proxies: fields.list(
                 "trusted_proxies",
+                "\"10.0.0.0/8\"",
                 "Networks whose X-Forwarded-For is believed; default: none.",
             ),
             head_timeout: fields.bounded(
@@ -174,8 +187,16 @@ pub(crate) struct RawOrigin {
 impl Shape for RawOrigin {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            address: fields.required("address", "The IP address and port the origin listens on."),
-            region: fields.optional("region", "What it says it is in; default: the edge's region."),
+            address: fields.required(
+                "address",
+                "\"127.0.0.1:8080\"",
+                "The IP address and port the origin listens on.",
+            ),
+            region: fields.optional(
+                "region",
+                "\"ams\"",
+                "What it says it is in; default: the edge's region.",
+            ),
             delay: fields.bounded(
                 "delay",
                 Duration::ZERO,

@@ -10,14 +10,12 @@ pub(crate) use edge::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
 pub(crate) use plugin::RawPlugin;
 pub(crate) use service::{RawConcurrency, RawInstance, RawLimit, RawQueue, RawService};
 
-use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
 use crate::value::Name;
 
 /// All of `hither.toml`.
 #[derive(Debug)]
 pub(crate) struct RawFile {
-    pub(crate) spot: Spot,
     pub(crate) edge: RawEdge,
     pub(crate) admin: RawAdmin,
     pub(crate) log: RawLog,
@@ -30,13 +28,12 @@ pub(crate) struct RawFile {
 impl Shape for RawFile {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            spot: fields.spot(),
             edge: fields.table("edge", "This proxy itself."),
             admin: fields.table("admin", "The admin API: status, metrics, reload, plugin swaps."),
             log: fields.table("log", "The application log and the access log."),
             listeners: fields.tables("listener", "Addresses on which clients are served."),
-            services: fields.named("service", "What is served, and by which instances."),
-            plugins: fields.named("plugin", "WebAssembly plugins, for services to use."),
+            services: fields.named("service", "web", "What is served, and by which instances."),
+            plugins: fields.named("plugin", "headers", "WebAssembly plugins, for services to use."),
             origins: fields.tables(
                 "origin",
                 "Built-in origins, for trying things out without servers of one's own.",

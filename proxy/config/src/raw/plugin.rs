@@ -15,6 +15,9 @@ const MOST_MEMORY: Size = Size::new(4 << 30);
 /// Pooled instances reserve address space each.
 const MOST_INSTANCES: u32 = 4096;
 
+/// A well-known digest: of nothing at all.
+const EMPTY_SHA256: &str = "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"";
+
 /// `[plugin.NAME]`
 #[derive(Debug)]
 pub(crate) struct RawPlugin {
@@ -33,9 +36,21 @@ pub(crate) struct RawPlugin {
 impl Shape for RawPlugin {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            file: fields.required("file", "The plugin's WebAssembly file."),
-            sha256: fields.optional("sha256", "What the file's SHA-256 must be; default: any."),
-            grants: fields.list("grants", "What it may use of the proxy; default: nothing."),
+            file: fields.required(
+                "file",
+                "\"plugins/headers.wasm\"",
+                "The plugin's WebAssembly file.",
+            ),
+            sha256: fields.optional(
+                "sha256",
+                EMPTY_SHA256,
+                "What the file's SHA-256 must be; default: any.",
+            ),
+            grants: fields.list(
+                "grants",
+                "\"log\"",
+                "What it may use of the proxy; default: nothing.",
+            ),
             on_failure: fields.or(
                 "on_failure",
                 OnFailure::ByHook,
@@ -67,6 +82,7 @@ impl Shape for RawPlugin {
             ),
             store: fields.bounded_optional(
                 "store",
+                "\"1MiB\"",
                 Size::new(1 << 10)..=Size::new(1 << 30),
                 "The size of its store, when \"store\" is granted; default: \"1MiB\".",
             ),

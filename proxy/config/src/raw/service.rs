@@ -42,6 +42,7 @@ impl Shape for RawService {
             spot: fields.spot(),
             hosts: fields.list(
                 "hosts",
+                "\"example.com\"",
                 "Hosts it answers for: exact, or *.example.com for all below; default: any.",
             ),
             path_prefix: fields.or(
@@ -49,9 +50,14 @@ impl Shape for RawService {
                 PathPrefix::root(),
                 "Paths it answers for, by whole segments; the longest prefix wins inside a host.",
             ),
-            plugins: fields.list("plugins", "Plugins its requests pass through, in this order."),
+            plugins: fields.list(
+                "plugins",
+                "\"headers\"",
+                "Plugins its requests pass through, in this order.",
+            ),
             max_body: fields.bounded_optional(
                 "max_body",
+                "\"8MiB\"",
                 Size::new(0)..=Size::new(1 << 40),
                 "The largest request body; default: none is too large.",
             ),
@@ -61,8 +67,11 @@ impl Shape for RawService {
             timeouts: fields.table("timeouts", "How long instances may take."),
             limits: fields.tables("limit", "Rate limits, checked before anything else."),
             instances: fields.tables("instance", "The servers behind the service."),
-            overrides: fields
-                .named("plugin", "Configuration of a plugin for this service alone, in full."),
+            overrides: fields.named(
+                "plugin",
+                "headers",
+                "Configuration of a plugin for this service alone, in full.",
+            ),
         }
     }
 }
@@ -70,6 +79,7 @@ impl Shape for RawService {
 /// `[service.NAME.concurrency]`
 #[derive(Debug)]
 pub(crate) struct RawConcurrency {
+    pub(crate) spot: Spot,
     pub(crate) counts: At<ConcurrencyType>,
     pub(crate) soft_limit: At<u32>,
     pub(crate) hard_limit: Option<At<u32>>,
@@ -80,6 +90,7 @@ pub(crate) struct RawConcurrency {
 impl Shape for RawConcurrency {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
+            spot: fields.spot(),
             counts: fields.or("type", ConcurrencyType::Requests, "What the limits count."),
             soft_limit: fields.bounded(
                 "soft_limit",
@@ -89,6 +100,7 @@ impl Shape for RawConcurrency {
             ),
             hard_limit: fields.bounded_optional(
                 "hard_limit",
+                "25",
                 1..=MOST_IN_FLIGHT,
                 "Here an instance is full: it gets nothing more; default: unlimited.",
             ),
@@ -119,6 +131,7 @@ impl Shape for RawQueue {
         Self {
             max_waiting: fields.bounded_optional(
                 "max_waiting",
+                "250",
                 0..=MOST_IN_FLIGHT,
                 "The most requests that wait; default: the sum of the hard limits, at least 128.",
             ),
@@ -203,15 +216,25 @@ pub(crate) struct RawLimit {
 impl Shape for RawLimit {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            name: fields.required("name", "What the limit is called in metrics and answers."),
+            name: fields.required(
+                "name",
+                "\"per-client\"",
+                "What the limit is called in metrics and answers.",
+            ),
             key: fields.list(
                 "key",
+                "\"client.address\"",
                 "What is counted apart: \"client.address\"; default: nothing, so that the limit \
                  is the whole service's on this edge.",
             ),
-            rate: fields.required("rate", "How many, per second (/s), minute (/m) or hour (/h)."),
+            rate: fields.required(
+                "rate",
+                "\"100/s\"",
+                "How many, per second (/s), minute (/m) or hour (/h).",
+            ),
             burst: fields.bounded_optional(
                 "burst",
+                "200",
                 1..=1_000_000_000,
                 "How many may come at once; default: those of one second, at least 1.",
             ),
@@ -234,12 +257,25 @@ pub(crate) struct RawInstance {
 impl Shape for RawInstance {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            id: fields.required("id", "What the instance is called."),
-            address: fields.required("address", "The IP address and port of the instance."),
-            region: fields.optional("region", "Where it stands; default: the edge's region."),
-            labels: fields.values("labels", "For plugins to choose by, as version = \"stable\"."),
+            id: fields.required("id", "\"ams-1\"", "What the instance is called."),
+            address: fields.required(
+                "address",
+                "\"127.0.0.1:9001\"",
+                "The IP address and port of the instance.",
+            ),
+            region: fields.optional(
+                "region",
+                "\"ams\"",
+                "Where it stands; default: the edge's region.",
+            ),
+            labels: fields.values(
+                "labels",
+                "version = \"stable\"",
+                "For plugins to choose by, as version = \"stable\".",
+            ),
             rtt: fields.bounded_optional(
                 "rtt",
+                "\"9ms\"",
                 Duration::ZERO..=Duration::from_secs(10),
                 "Its round trip, fixed instead of measured.",
             ),

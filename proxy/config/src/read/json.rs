@@ -12,6 +12,8 @@ use crate::syntax::quoted;
 pub(crate) fn json_of(value: &Spanned<DeValue<'_>>, place: &str, findings: &mut Findings) -> Value {
     let spot = Spot { span: value.span(), place: place.to_owned() };
     let mut refuse = |message: String, help: &str, example: &str| {
+        let key = place.rsplit('.').next().filter(|key| !key.ends_with([']', '"']));
+        let example = format!("{} = {example}", key.unwrap_or("key"));
         findings.push(Finding::at(&spot, message).help(help).example(example));
         Value::Null
     };

@@ -3,7 +3,9 @@
 
 mod fields;
 mod json;
+mod known;
 mod scalar;
+mod schema;
 mod suggest;
 
 use toml::Spanned;
@@ -30,15 +32,14 @@ pub(crate) trait Shape: Sized {
 }
 
 /// Reads a whole file.
-pub(crate) fn read_root<T: Shape>(tree: &Spanned<DeTable<'_>>, findings: &mut Findings) -> T {
-    let spot = Spot { span: 0..0, place: String::new() };
-    read_table(tree.get_ref(), spot, findings)
+pub(crate) fn read_root<T: Shape>(tree: &DeTable<'_>, findings: &mut Findings) -> T {
+    read_table(tree, Spot::default(), findings)
 }
 
 fn read_table<T: Shape>(table: &DeTable<'_>, spot: Spot, findings: &mut Findings) -> T {
     let mut fields = Fields::reading(table, spot, findings);
     let shape = T::read(&mut fields);
-    fields.refuse_unknown();
+    fields.finish();
     shape
 }
 

@@ -9,8 +9,6 @@ use crate::syntax::{kind, quoted};
 pub(crate) trait Scalar: Sized {
     /// Completes "expected …".
     const WHAT: &'static str;
-    /// A valid value, as TOML.
-    const EXAMPLE: &'static str;
 
     /// Reads one value.
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint>;
@@ -26,11 +24,21 @@ pub(crate) struct Complaint {
     pub(crate) message: String,
     pub(crate) label: Option<String>,
     pub(crate) help: Option<String>,
+    /// The kind is right, but there is too much or too little of it; whoever has bounds adds them.
+    pub(crate) is_beyond: bool,
 }
 
 impl Complaint {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), label: None, help: None }
+        Self { message: message.into(), label: None, help: None, is_beyond: false }
+    }
+
+    /// Outside its bounds, on the lower or the upper side.
+    pub(crate) fn beyond(shown: impl std::fmt::Display, is_low: bool) -> Self {
+        let side = if is_low { "low" } else { "high" };
+        let mut complaint = Self::new(format!("{shown} is too {side}"));
+        complaint.is_beyond = true;
+        complaint
     }
 
     /// For the words under the caret.
@@ -57,18 +65,14 @@ impl Complaint {
 
 /// The text of a value that must be one.
 pub(crate) fn text<'v, T: Scalar>(value: &'v DeValue<'_>) -> Result<&'v str, Complaint> {
-    let complaint = match value {
-        DeValue::String(text) => return Ok(text),
-        DeValue::Integer(number) => Complaint::wrong_kind::<T>(value)
-            .help(format!("write it in double quotes: \"{}\"", number.as_str())),
-        _ => Complaint::wrong_kind::<T>(value),
-    };
-    Err(complaint)
+    match value {
+        DeValue::String(text) => Ok(text),
+        _ => Err(Complaint::wrong_kind::<T>(value)),
+    }
 }
 
 impl Scalar for bool {
     const WHAT: &'static str = "true or false";
-    const EXAMPLE: &'static str = "true";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         match value {
@@ -91,7 +95,6 @@ impl Scalar for bool {
 
 impl Scalar for u32 {
     const WHAT: &'static str = "a whole number";
-    const EXAMPLE: &'static str = "20";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         match value {
@@ -100,11 +103,7 @@ impl Scalar for u32 {
                 .and_then(|number| Self::try_from(number).ok())
                 .ok_or_else(|| {
                     let shown = quoted(number.as_str());
-                    Complaint::new(format!(
-                        "{} is not between 0 and {}",
-                        shown.trim_matches('"'),
-                        Self::MAX
-                    ))
+                    Complaint::beyond(shown.trim_matches('"'), shown.contains('-'))
                 }),
             DeValue::String(_) => {
                 Err(Complaint::wrong_kind::<Self>(value).help("numbers have no quotes"))

@@ -79,7 +79,7 @@ impl<'t> Lines<'t> {
 }
 
 /// A tab becomes a space and what a terminal might obey becomes a sign.
-fn visible(char: char) -> char {
+pub(super) fn visible(char: char) -> char {
     match char {
         '\t' => ' ',
         char if char.is_control() || char.width().unwrap_or(0) == 0 => '\u{fffd}',

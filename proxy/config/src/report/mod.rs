@@ -105,19 +105,25 @@ fn problem(finding: Finding, lines: &Lines<'_>) -> Problem {
     let excerpt = finding.spot.as_ref().map(|spot| lines.excerpt(&spot.span));
     let related = finding.related.map(|(spot, message)| {
         let excerpt = lines.excerpt(&spot.span);
-        Related { line: excerpt.line, column: excerpt.column, message, excerpt }
+        let (line, column) = (excerpt.line, excerpt.column);
+        Related { line, column, message: harmless(message), excerpt }
     });
     Problem {
-        place: finding.place,
+        place: harmless(finding.place),
         line: excerpt.as_ref().map(|excerpt| excerpt.line),
         column: excerpt.as_ref().map(|excerpt| excerpt.column),
-        message: finding.message,
-        label: finding.label,
-        help: finding.help,
-        example: finding.example,
+        message: harmless(finding.message),
+        label: finding.label.map(harmless),
+        help: finding.help.map(harmless),
+        example: finding.example.map(harmless),
         related,
         excerpt,
     }
+}
+
+/// Files and plugins end up in messages: nothing in them may steer a terminal.
+fn harmless(text: String) -> String {
+    text.chars().map(|char| if char == '\n' { char } else { lines::visible(char) }).collect()
 }
 
 impl fmt::Display for Report {

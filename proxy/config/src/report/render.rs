@@ -42,27 +42,20 @@ impl Rendered<'_> {
         let lines = [problem.line, related.map(|related| related.line)];
         let gutter = lines.iter().flatten().max().map_or(1, |line| line.to_string().len());
         let arrow = self.ink(BLUE, "-->");
-        match (&problem.excerpt, problem.place.as_str()) {
-            (Some(excerpt), place) => {
-                let inside = if place.is_empty() { "" } else { "  in " };
-                let (line, column) = (excerpt.line, excerpt.column);
-                let source = &self.report.source;
+        let source = &self.report.source;
+        match &problem.excerpt {
+            Some(excerpt) => {
+                let inside = if problem.place.is_empty() { "" } else { "  in " };
+                let (line, column, place) = (excerpt.line, excerpt.column, &problem.place);
                 writeln!(out, "{:gutter$}{arrow} {source}:{line}:{column}{inside}{place}", "")?;
-                self.line(out, gutter, None)?;
-                self.excerpt(out, gutter, excerpt, RED, problem.label.as_deref())?;
+                self.excerpts(out, gutter, excerpt, problem)?;
             }
-            (None, place) => {
+            None => {
+                let place = if problem.place.is_empty() { source } else { &problem.place };
                 writeln!(out, "{:gutter$}{arrow} {place}", "")?;
-                if let Some(label) = &problem.label {
-                    self.note(out, gutter, "note", label)?;
-                }
+                let mut label = problem.label.iter();
+                label.try_for_each(|label| self.note(out, gutter, "note", label))?;
             }
-        }
-        if let Some(related) = related {
-            self.excerpt(out, gutter, &related.excerpt, BLUE, Some(&related.message))?;
-        }
-        if problem.excerpt.is_some() {
-            self.line(out, gutter, None)?;
         }
         if let Some(help) = &problem.help {
             self.note(out, gutter, "help", help)?;
@@ -71,6 +64,34 @@ impl Rendered<'_> {
             self.note(out, gutter, "example", example)?;
         }
         Ok(())
+    }
+
+    /// The line of a problem and the one that belongs to it, in the order of the file.
+    fn excerpts(
+        &self,
+        out: &mut fmt::Formatter<'_>,
+        gutter: usize,
+        excerpt: &Excerpt,
+        problem: &Problem,
+    ) -> fmt::Result {
+        let mut shown = vec![(excerpt, RED, problem.label.as_deref())];
+        if let Some(related) = &problem.related {
+            shown.push((&related.excerpt, BLUE, Some(&related.message)));
+        }
+        shown.sort_by_key(|(excerpt, ..)| (excerpt.line, excerpt.column));
+        self.line(out, gutter, None)?;
+        let mut last: Option<usize> = None;
+        for (excerpt, color, label) in shown {
+            if last.is_some_and(|last| last + 1 < excerpt.line) {
+                writeln!(out, "{}", self.ink(BLUE, "..."))?;
+            }
+            self.excerpt(out, gutter, excerpt, color, label)?;
+            last = Some(excerpt.line);
+        }
+        match problem.help.is_some() || problem.example.is_some() {
+            true => self.line(out, gutter, None),
+            false => Ok(()),
+        }
     }
 
     fn excerpt(

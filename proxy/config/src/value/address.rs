@@ -42,6 +42,10 @@ pub(crate) struct PeerAddress(pub(crate) SocketAddr);
 pub(crate) struct Network(pub(crate) IpNet);
 
 fn socket<T: Scalar>(value: &DeValue<'_>) -> Result<SocketAddr, Complaint> {
+    if let DeValue::Integer(port) = value {
+        let meant = format!("did you mean \"127.0.0.1:{}\"?", port.as_str());
+        return Err(Complaint::wrong_kind::<T>(value).label(meant));
+    }
     let text = text::<T>(value)?;
     text.parse().map_err(|_| {
         let complaint = Complaint::not_a::<T>(text);
@@ -52,7 +56,7 @@ fn socket<T: Scalar>(value: &DeValue<'_>) -> Result<SocketAddr, Complaint> {
         } else if (host.is_empty() || host == "*") && port_is_good {
             complaint.label(format!("did you mean \"0.0.0.0:{port}\"?"))
         } else if text.parse::<IpAddr>().is_ok() || host.parse::<IpAddr>().is_ok() {
-            complaint.label("its port is missing, or not from 0 to 65535")
+            complaint.label("the port is missing, or above 65535")
         } else if text.contains("://") {
             complaint.help("an address has no scheme and no path: only an IP address and a port")
         } else if port_is_good {
@@ -65,7 +69,6 @@ fn socket<T: Scalar>(value: &DeValue<'_>) -> Result<SocketAddr, Complaint> {
 
 impl Scalar for ListenAddress {
     const WHAT: &'static str = "an IP address with a port";
-    const EXAMPLE: &'static str = "\"127.0.0.1:8080\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         socket::<Self>(value).map(Self)
@@ -82,7 +85,6 @@ impl Scalar for ListenAddress {
 
 impl Scalar for PeerAddress {
     const WHAT: &'static str = "an IP address with a port";
-    const EXAMPLE: &'static str = "\"10.0.0.7:9001\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         let address = socket::<Self>(value)?;
@@ -107,7 +109,6 @@ impl Scalar for PeerAddress {
 
 impl Scalar for AdminAddress {
     const WHAT: &'static str = "an IP address with a port, or unix: and a path";
-    const EXAMPLE: &'static str = "\"127.0.0.1:9900\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         if let Some(path) = text::<Self>(value)?.strip_prefix("unix:") {
@@ -137,7 +138,6 @@ impl Scalar for AdminAddress {
 
 impl Scalar for Network {
     const WHAT: &'static str = "a network or an IP address";
-    const EXAMPLE: &'static str = "\"10.0.0.0/8\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         let text = text::<Self>(value)?;

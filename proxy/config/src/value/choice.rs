@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use crate::read::{Complaint, Scalar, closest, text};
 
 macro_rules! choice {
-    ($(#[$doc:meta])* $type:ident, $what:literal, $example:literal {
+    ($(#[$doc:meta])* $type:ident, $what:literal {
         $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+
     }) => {
         $(#[$doc])*
@@ -29,13 +29,17 @@ macro_rules! choice {
 
         impl Scalar for $type {
             const WHAT: &'static str = $what;
-            const EXAMPLE: &'static str = $example;
 
             fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
-                let text = text::<Self>(value)?;
+                const WORDS: &[&str] = &[$($word,)+];
+                let text = text::<Self>(value).map_err(|complaint| one_of(complaint, WORDS))?;
                 let found = Self::ALL.iter().find(|choice| choice.as_str() == text);
                 found.copied().ok_or_else(|| {
-                    no_such_word(Complaint::not_a::<Self>(text), text, &[$($word,)+])
+                    let complaint = one_of(Complaint::not_a::<Self>(text), WORDS);
+                    match closest(text, WORDS.iter().copied()) {
+                        Some(near) => complaint.label(format!("did you mean \"{near}\"?")),
+                        None => complaint,
+                    }
                 })
             }
 
@@ -50,21 +54,17 @@ macro_rules! choice {
     };
 }
 
-fn no_such_word(complaint: Complaint, text: &str, words: &[&'static str]) -> Complaint {
+fn one_of(complaint: Complaint, words: &[&str]) -> Complaint {
     let all: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    let complaint = match all.as_slice() {
+    match all.as_slice() {
         [only] => complaint.help(format!("in this version it can only be {only}")),
         _ => complaint.help(format!("it is one of {}", all.join(", "))),
-    };
-    match closest(text, words.iter().copied()) {
-        Some(near) => complaint.label(format!("did you mean \"{near}\"?")),
-        None => complaint,
     }
 }
 
 choice! {
     /// How the application log is written.
-    LogFormat, "a log format", "\"json\"" {
+    LogFormat, "a log format" {
         /// One JSON object per line.
         Json = "json",
         /// Lines for people.
@@ -74,7 +74,7 @@ choice! {
 
 choice! {
     /// The least severe level that the application log shows.
-    LogLevel, "a log level", "\"info\"" {
+    LogLevel, "a log level" {
         /// What went wrong.
         Error = "error",
         /// And what might.
@@ -90,7 +90,7 @@ choice! {
 
 choice! {
     /// What an instance's limits count (seed 004, `[services.concurrency]`).
-    ConcurrencyType, "a type of concurrency", "\"requests\"" {
+    ConcurrencyType, "a type of concurrency" {
         /// Requests in flight.
         Requests = "requests",
         /// Client connections.
@@ -100,7 +100,7 @@ choice! {
 
 choice! {
     /// How far the balancer looks before it goes above a soft limit.
-    SoftLimitScope, "a scope of soft limits", "\"global\"" {
+    SoftLimitScope, "a scope of soft limits" {
         /// Everywhere: a farther instance below its soft limit comes first.
         Global = "global",
         /// In the closest region: it is left only when all of it is full.
@@ -110,7 +110,7 @@ choice! {
 
 choice! {
     /// How load spreads over almost equally close instances.
-    Spread, "a way to spread", "\"class\"" {
+    Spread, "a way to spread" {
         /// Evenly inside a round-trip class.
         Class = "class",
         /// In the order of round trips.
@@ -120,7 +120,7 @@ choice! {
 
 choice! {
     /// What a plugin may use of the proxy: the interfaces of `host.wit` that this version serves.
-    Capability, "a capability", "\"log\"" {
+    Capability, "a capability" {
         /// Write to the plugin's log.
         Log = "log",
         /// Keep values between requests.
@@ -134,7 +134,7 @@ choice! {
 
 choice! {
     /// What a failed call of a plugin means for its request.
-    OnFailure, "an answer to failure", "\"skip\"" {
+    OnFailure, "an answer to failure" {
         /// As fits the hook: routing is skipped, filters reject.
         ByHook = "by-hook",
         /// The request goes on as if the plugin were not there.
@@ -146,7 +146,7 @@ choice! {
 
 choice! {
     /// How long an instance of a plugin lives.
-    Isolation, "a kind of isolation", "\"pooled\"" {
+    Isolation, "a kind of isolation" {
         /// Reused for many calls.
         Pooled = "pooled",
         /// Made afresh for each request.
@@ -156,7 +156,7 @@ choice! {
 
 choice! {
     /// What a limit counts apart; an empty list of keys counts the whole service.
-    LimitKey, "a key of limits", "\"client.address\"" {
+    LimitKey, "a key of limits" {
         /// Each client: an IPv4 address, an IPv6 /64.
         ClientAddress = "client.address",
     }

@@ -33,8 +33,6 @@ impl Digest {
 
 impl Scalar for Digest {
     const WHAT: &'static str = "a SHA-256 digest";
-    const EXAMPLE: &'static str =
-        "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         let text = text::<Self>(value)?;
@@ -66,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_digest_is_shown_as_it_was_written() {
-        let text = Digest::EXAMPLE.trim_matches('"');
+        let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::parse(text).map(|digest| digest.to_string()).as_deref(), Some(text));
         assert_eq!(Digest::parse("é".repeat(32).as_str()), None);
         assert_eq!(Digest::parse(&text[1..]), None);

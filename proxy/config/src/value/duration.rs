@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
-use crate::read::{Complaint, Scalar, text};
+use crate::read::{Complaint, Scalar};
 
 const UNITS: [(&str, u64); 5] = [
     ("us", 1_000),
@@ -18,16 +18,23 @@ const UNITS: [(&str, u64); 5] = [
 const UNITS_IN_WORDS: &str = "the units are us, ms, s, m and h, as in \"250us\" or \"1m30s\"";
 
 impl Scalar for Duration {
-    const WHAT: &'static str = "a duration in quotes with its unit";
-    const EXAMPLE: &'static str = "\"10s\"";
+    const WHAT: &'static str = "a duration with its unit";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
-        if let DeValue::Integer(number) = value {
-            let meant = format!("did you mean \"{}s\"?", number.as_str());
-            return Err(Complaint::wrong_kind::<Self>(value).label(meant).help(UNITS_IN_WORDS));
-        }
-        let text = text::<Self>(value)?;
-        parse(text).ok_or_else(|| Complaint::not_a::<Self>(text).help(UNITS_IN_WORDS))
+        let (complaint, written) = match value {
+            DeValue::String(text) => match parse(text) {
+                Some(duration) => return Ok(duration),
+                None => (Complaint::not_a::<Self>(text), text.as_ref()),
+            },
+            DeValue::Integer(number) => (Complaint::wrong_kind::<Self>(value), number.as_str()),
+            DeValue::Float(number) => (Complaint::wrong_kind::<Self>(value), number.as_str()),
+            _ => (Complaint::wrong_kind::<Self>(value), ""),
+        };
+        let complaint = complaint.help(UNITS_IN_WORDS);
+        Err(match meant(written) {
+            Some(meant) => complaint.label(format!("did you mean \"{meant}\"?")),
+            None => complaint,
+        })
     }
 
     fn schema() -> Value {
@@ -68,10 +75,34 @@ fn parse(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::from_nanos(nanos))
 }
 
+/// What a number without a unit, or with one in words, was likely meant to be.
+fn meant(text: &str) -> Option<String> {
+    const WORDS: [(&str, &str); 8] = [
+        ("", "s"),
+        ("sec", "s"),
+        ("second", "s"),
+        ("min", "m"),
+        ("minute", "m"),
+        ("hour", "h"),
+        ("msec", "ms"),
+        ("millisecond", "ms"),
+    ];
+    let text = text.trim().to_lowercase();
+    let end = text.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(text.len());
+    let word = text[end..].trim();
+    let singular = word.strip_suffix('s').unwrap_or(word);
+    let words = WORDS.iter().find(|(name, _)| *name == singular && word != "s");
+    let unit = words
+        .map(|(_, unit)| *unit)
+        .or_else(|| UNITS.iter().find(|(name, _)| *name == word).map(|(name, _)| *name))?;
+    let meant = format!("{}{unit}", &text[..end]);
+    parse(&meant).map(|_| meant)
+}
+
 /// In the largest unit that gives a whole number.
 fn show(duration: Duration) -> String {
     let nanos = duration.as_nanos();
-    let fitting = UNITS.iter().rev().find(|(_, unit)| nanos % u128::from(*unit) == 0);
+    let fitting = UNITS.iter().rev().find(|(_, unit)| nanos.is_multiple_of(u128::from(*unit)));
     match fitting {
         _ if nanos == 0 => "0s".to_owned(),
         Some((name, unit)) => format!("{}{name}", nanos / u128::from(*unit)),
@@ -89,6 +120,10 @@ mod tests {
         assert_eq!(parse("0.4ms"), Some(Duration::from_micros(400)));
         assert_eq!(parse("1m30s"), Some(Duration::from_secs(90)));
         assert_eq!(parse("0s"), Some(Duration::ZERO));
+        assert_eq!(meant("30 seconds").as_deref(), Some("30s"));
+        assert_eq!(meant("1.5").as_deref(), Some("1.5s"));
+        assert_eq!(meant("5 MS").as_deref(), Some("5ms"));
+        assert_eq!(meant("two minutes"), None);
         for bad in ["", "s", "10", "10 s", "-1s", "1.s", ".5s", "1x", "10S", "1e3s", "１s"] {
             assert_eq!(parse(bad), None, "{bad:?} was taken");
         }

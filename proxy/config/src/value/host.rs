@@ -84,7 +84,6 @@ fn is_address(host: &str) -> bool {
 
 impl Scalar for HostPattern {
     const WHAT: &'static str = "a host";
-    const EXAMPLE: &'static str = "\"example.com\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         Self::parse(text::<Self>(value)?)

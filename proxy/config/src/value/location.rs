@@ -28,7 +28,6 @@ pub(crate) struct LabelValue(pub(crate) String);
 
 impl Scalar for AccessLog {
     const WHAT: &'static str = "\"-\", \"off\" or a file";
-    const EXAMPLE: &'static str = "\"-\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         if let DeValue::Boolean(wanted) = value {
@@ -58,7 +57,6 @@ impl Scalar for AccessLog {
 
 impl Scalar for FilePath {
     const WHAT: &'static str = "a path";
-    const EXAMPLE: &'static str = "\"plugins/headers.wasm\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         let text = text::<Self>(value)?;
@@ -86,7 +84,6 @@ impl Scalar for FilePath {
 
 impl Scalar for LabelValue {
     const WHAT: &'static str = "a label's value";
-    const EXAMPLE: &'static str = "\"gold\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         let text = text::<Self>(value)?;

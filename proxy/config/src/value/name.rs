@@ -67,9 +67,12 @@ fn nearest(text: &str) -> Option<String> {
 
 impl Scalar for Name {
     const WHAT: &'static str = "a name";
-    const EXAMPLE: &'static str = "\"ams-1\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
+        if let DeValue::Integer(number) = value {
+            let meant = format!("did you mean \"{}\"?", number.as_str());
+            return Err(Complaint::wrong_kind::<Self>(value).label(meant));
+        }
         Self::parse(text::<Self>(value)?)
     }
 

@@ -60,7 +60,6 @@ fn allowed(byte: u8) -> bool {
 
 impl Scalar for PathPrefix {
     const WHAT: &'static str = "the beginning of a path";
-    const EXAMPLE: &'static str = "\"/api\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         Self::parse(text::<Self>(value)?)

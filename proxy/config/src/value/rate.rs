@@ -47,7 +47,6 @@ impl Rate {
 
 impl Scalar for Rate {
     const WHAT: &'static str = "a rate";
-    const EXAMPLE: &'static str = "\"100/s\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         const HELP: &str = "a whole number from 1 to 1000000, then /s, /m or /h";
@@ -56,7 +55,13 @@ impl Scalar for Rate {
             return Err(Complaint::wrong_kind::<Self>(value).label(meant).help(HELP));
         }
         let text = text::<Self>(value)?;
-        Self::parse(text).ok_or_else(|| Complaint::not_a::<Self>(text).help(HELP))
+        Self::parse(text).ok_or_else(|| {
+            let complaint = Complaint::not_a::<Self>(text).help(HELP);
+            match Self::parse(&format!("{text}/s")) {
+                Some(_) => complaint.label(format!("did you mean \"{text}/s\"?")),
+                None => complaint,
+            }
+        })
     }
 
     fn schema() -> Value {

@@ -42,9 +42,23 @@ impl Size {
     }
 }
 
+/// What a number without a whole unit was likely meant to be.
+fn meant(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    let end = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let unit = match text[end..].trim() {
+        "" | "b" | "bytes" => "B",
+        "k" | "kb" | "kib" => "KiB",
+        "m" | "mb" | "mib" => "MiB",
+        "g" | "gb" | "gib" => "GiB",
+        _ => return None,
+    };
+    let meant = format!("{}{unit}", &text[..end]);
+    Size::parse(&meant).map(|_| meant)
+}
+
 impl Scalar for Size {
-    const WHAT: &'static str = "a size in quotes with its unit";
-    const EXAMPLE: &'static str = "\"8MiB\"";
+    const WHAT: &'static str = "a size with its unit";
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         if let DeValue::Integer(number) = value {
@@ -52,7 +66,13 @@ impl Scalar for Size {
             return Err(Complaint::wrong_kind::<Self>(value).label(meant).help(UNITS_IN_WORDS));
         }
         let text = text::<Self>(value)?;
-        Self::parse(text).ok_or_else(|| Complaint::not_a::<Self>(text).help(UNITS_IN_WORDS))
+        Self::parse(text).ok_or_else(|| {
+            let complaint = Complaint::not_a::<Self>(text).help(UNITS_IN_WORDS);
+            match meant(text) {
+                Some(meant) => complaint.label(format!("did you mean \"{meant}\"?")),
+                None => complaint,
+            }
+        })
     }
 
     fn schema() -> Value {
@@ -67,7 +87,7 @@ impl Scalar for Size {
 impl fmt::Display for Size {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binary = UNITS.iter().rev().filter(|(name, _)| name.contains('i'));
-        let fitting = binary.copied().find(|(_, unit)| self.0 > 0 && self.0 % unit == 0);
+        let fitting = binary.copied().find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit));
         let (name, unit) = fitting.unwrap_or(UNITS[0]);
         write!(formatter, "{}{name}", self.0 / unit)
     }
