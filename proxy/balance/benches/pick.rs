@@ -1,5 +1,7 @@
 //! What a pick and its release cost: at several sizes, nearly full, and with two threads at it.
 
+#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "a bench fails loudly")]
+
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -53,7 +55,11 @@ fn pick_and_release(criterion: &mut Criterion) {
             });
         });
         group.bench_function(BenchmarkId::new("turnover_without_pick", size), |bencher| {
-            bencher.iter_batched(|| rng.usize(0..held.len()), |p| black_box(held[p].in_flight()), BatchSize::SmallInput);
+            bencher.iter_batched(
+                || rng.usize(0..held.len()),
+                |p| black_box(held[p].in_flight()),
+                BatchSize::SmallInput,
+            );
         });
     }
     group.finish();

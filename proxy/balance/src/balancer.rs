@@ -11,7 +11,8 @@ use fastrand::Rng;
 
 use crate::core::{Core, Wakers, wake};
 use crate::departed::Identity;
-use crate::instance::{Instance, InstanceSpec, Live};
+use crate::instance::{InstanceSpec, Spec};
+use crate::live::Live;
 use crate::permit::Permit;
 use crate::policy::{Policy, Spread};
 use crate::queue::Queue;
@@ -91,8 +92,7 @@ impl<T> Balancer<T> {
         instances: Vec<InstanceSpec<T>>,
         seed: u64,
     ) -> Result<Self, SpecError> {
-        let empty = Table::new(policy.clone(), Vec::new());
-        let balancer = Self { core: Arc::new(Core::new(empty, seed)) };
+        let balancer = Self { core: Arc::new(Core::new(Table::empty(policy.clone()), seed)) };
         balancer.reconfigure(policy, instances)?;
         Ok(balancer)
     }
@@ -126,15 +126,16 @@ impl<T> Balancer<T> {
         let old = self.core.table.load_full();
         let mut departed = self.core.departed.lock();
         let mut known = departed.known(&old);
-        let mut seated = Vec::with_capacity(instances.len());
+        let mut members = Vec::with_capacity(instances.len());
         for spec in instances {
             let identity: Identity = (spec.id.as_str().into(), spec.address.as_str().into());
             let live = known.remove(&identity).unwrap_or_else(|| Arc::new(Live::new()));
             live.restore();
-            seated.push(Arc::new(Instance::new(spec, live, self.core.clone())));
+            live.fix_rtt(spec.rtt);
+            members.push((Arc::new(Spec::new(spec)), live));
         }
         departed.keep(known);
-        self.core.publish(Table::new(policy, seated));
+        self.core.publish(Table::new(policy, members, &self.core));
         old
     }
 
@@ -161,19 +162,18 @@ impl<T> Balancer<T> {
             let table = self.core.table.load_full();
             let mut moved = false;
             for (id, rtt) in rtts {
-                let Some(seat) = table.seat(id).and_then(|seat| table.seats.get(seat)) else {
-                    continue;
-                };
-                let before = (seat.live.class(), seat.live.rtt_key());
-                seat.live.measure(rtt, now, CLASS_HOLD);
+                let live = table.seat(id).and_then(|seat| table.seats.lives.get(seat));
+                let Some(live) = live else { continue };
+                let before = (live.class(), live.rtt_key());
+                live.measure(rtt, now, CLASS_HOLD);
                 moved |= match table.policy.spread {
-                    Spread::Class => before.0 != seat.live.class(),
-                    Spread::Strict => before.1 != seat.live.rtt_key(),
+                    Spread::Class => before.0 != live.class(),
+                    Spread::Strict => before.1 != live.rtt_key(),
                 };
             }
             if moved {
-                let instances = table.seats.iter().map(|seat| seat.instance.clone());
-                self.core.publish(Table::new(table.policy.clone(), instances.collect()));
+                let policy = table.policy.clone();
+                self.core.publish(Table::new(policy, table.members(), &self.core));
             }
             table
         });
@@ -192,12 +192,12 @@ impl<T> Balancer<T> {
     fn set(&self, id: &str, set: impl FnOnce(&Live)) -> bool {
         self.change(|_| {
             let table = self.core.table.load();
-            let seat = table.seat(id).and_then(|n| Some((n, table.seats.get(n)?)));
-            let Some((number, seat)) = seat else { return false };
-            let before = seat.live.available();
-            set(&seat.live);
-            table.adjust_available(before, seat.live.available());
-            table.settle(number);
+            let Some(seat) = table.seat(id) else { return false };
+            let Some(live) = table.seats.lives.get(seat) else { return false };
+            let before = live.available();
+            set(live);
+            table.adjust_available(before, live.available());
+            table.seats.settle(seat);
             true
         })
     }

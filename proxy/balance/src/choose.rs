@@ -3,11 +3,14 @@
 //! Looks at live words and counts nothing; whoever takes the choice counts it by
 //! compare-and-swap. Must not know the queue.
 
+use std::sync::Arc;
+
 use fastrand::Rng;
 use smallvec::SmallVec;
 
 use crate::index::{Draw, Index};
-use crate::table::{Seat, Table};
+use crate::instance::Instance;
+use crate::table::Table;
 use crate::wanted::Wanted;
 
 /// A seat and its word at the moment of the look.
@@ -21,7 +24,7 @@ impl<T> Table<T> {
     /// The seat that a request with these wishes should take now, or `None` if everything
     /// eligible is full (or nothing is eligible, see [`Table::any_eligible`]).
     pub(crate) fn choose(&self, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Choice> {
-        match self.index() {
+        match &self.seats.index {
             None => self.choose_by_mask(wanted, draw.rng),
             Some(index) => self.choose_by_index(index, wanted, draw),
         }
@@ -29,19 +32,19 @@ impl<T> Table<T> {
 
     /// Whether any instance could take such a request if it had room.
     pub(crate) fn any_eligible(&self, wanted: &Wanted<'_>) -> bool {
-        let fits = |seat: &Seat<T>| seat.live.available() && wanted.admits(&seat.instance);
+        let fits = |i: &Arc<Instance<T>>| i.live.available() && wanted.admits(i);
         match self.shortest(wanted.require) {
             Listed::All if wanted.exclude.is_empty() => self.available() > 0,
-            Listed::All => self.seats.iter().any(fits),
-            Listed::One(seat) => self.seats.get(seat).is_some_and(fits),
+            Listed::All => self.instances.iter().any(fits),
+            Listed::One(seat) => self.instances.get(seat).is_some_and(fits),
             Listed::Only(seats) => {
-                seats.iter().any(|seat| self.seats.get(*seat as usize).is_some_and(fits))
+                seats.iter().any(|seat| self.instances.get(*seat as usize).is_some_and(fits))
             }
         }
     }
 
     fn choose_by_mask(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
-        let mut mask = self.mask();
+        let mut mask = self.seats.mask();
         for (key, value) in wanted.require {
             mask &= self.mask_of(key, value);
         }
@@ -69,7 +72,7 @@ impl<T> Table<T> {
     fn scan_mask(&self, mask: u64, rng: &mut Rng) -> Option<Choice> {
         let mut busy: Option<(u64, u64)> = None;
         let mut group = 0;
-        for tier in &self.tiers {
+        for tier in &self.seats.tiers {
             if tier.group != group && busy.is_some() {
                 break;
             }
@@ -78,7 +81,7 @@ impl<T> Table<T> {
             if ties == 0 {
                 continue;
             }
-            if least < self.limits.soft {
+            if least < self.seats.limits.soft {
                 return Some(Choice { seat: any_bit(ties, rng), word: least });
             }
             busy = busy.or(Some((ties, least)));
@@ -88,11 +91,11 @@ impl<T> Table<T> {
 
     /// The seats with the smallest word below the hard limit, as bits, and that word.
     fn least_of(&self, mut mask: u64) -> (u64, u64) {
-        let (mut ties, mut least) = (0, self.limits.hard);
+        let (mut ties, mut least) = (0, self.seats.limits.hard);
         while mask != 0 {
             let seat = mask.trailing_zeros() as usize;
             mask &= mask - 1;
-            let word = self.seats.get(seat).map_or(u64::MAX, |s| s.live.word());
+            let word = self.seats.word(seat);
             if word < least {
                 (ties, least) = (1 << seat, word);
             } else if word == least && ties != 0 {
@@ -120,7 +123,7 @@ impl<T> Table<T> {
         if wanted.require.is_empty() {
             let skip: SmallVec<[usize; 8]> =
                 wanted.exclude.iter().filter_map(|id| self.seat(id)).collect();
-            if let Ok(choice) = index.choose(&self.seats, &self.tiers, &skip, draw) {
+            if let Ok(choice) = index.choose(&self.seats, &skip, draw) {
                 return choice;
             }
         }
@@ -129,7 +132,7 @@ impl<T> Table<T> {
 
     fn scan_list(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
         match self.shortest(wanted.require) {
-            Listed::All => self.scan(0..self.seats.len(), wanted, rng),
+            Listed::All => self.scan(0..self.instances.len(), wanted, rng),
             Listed::One(seat) => self.scan(std::iter::once(seat), wanted, rng),
             Listed::Only(seats) => self.scan(seats.iter().map(|s| *s as usize), wanted, rng),
         }
@@ -143,10 +146,9 @@ impl<T> Table<T> {
         rng: &mut Rng,
     ) -> Option<Choice> {
         let (mut open, mut busy) = (Tie::default(), Tie::default());
-        let mut tiers = self.tiers.iter();
+        let mut tiers = self.seats.tiers.iter();
         let mut tier = tiers.next()?;
         for number in seats {
-            let Some(seat) = self.seats.get(number) else { continue };
             while number >= tier.end as usize {
                 let next = tiers.next()?;
                 let left_group = next.group != tier.group;
@@ -156,9 +158,10 @@ impl<T> Table<T> {
                 }
                 busy.settled = busy.choice.is_some();
             }
-            let word = seat.live.word();
-            if word < self.limits.hard && wanted.admits(&seat.instance) {
-                let band = if word < self.limits.soft { &mut open } else { &mut busy };
+            let word = self.seats.word(number);
+            let admits = |instance: &Arc<Instance<T>>| wanted.admits(instance);
+            if word < self.seats.limits.hard && self.instances.get(number).is_some_and(admits) {
+                let band = if word < self.seats.limits.soft { &mut open } else { &mut busy };
                 band.offer(Choice { seat: number, word }, rng);
             }
         }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicUsize, fence};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use smallvec::SmallVec;
 use crate::balancer::{Picked, Refusal};
 use crate::departed::Departed;
 use crate::index::Draw;
-use crate::instance::Live;
+use crate::instance::Instance;
+use crate::live::Live;
 use crate::permit::Permit;
 use crate::queue::{Number, Queue, RETRY_AFTER_UNKNOWN, Ticket};
 use crate::table::Table;
@@ -32,8 +33,8 @@ pub(crate) struct Core<T> {
     pub(crate) table: ArcSwap<Table<T>>,
     /// Waiters in the queue, and newcomers about to become one.
     waiting: AtomicUsize,
-    /// Whether the table has an index that releases must keep up to date.
-    indexed: AtomicBool,
+    /// The identity of the seats that are in use. A permit that is of others must look them up.
+    seats: AtomicUsize,
     pub(crate) queue: Mutex<Queue<T>>,
     /// Only taken while the queue's lock is held.
     pub(crate) departed: Mutex<Departed>,
@@ -42,9 +43,9 @@ pub(crate) struct Core<T> {
 impl<T> Core<T> {
     pub(crate) fn new(table: Table<T>, seed: u64) -> Self {
         Self {
+            seats: AtomicUsize::new(table.seats.identity()),
             table: ArcSwap::from_pointee(table),
             waiting: AtomicUsize::new(0),
-            indexed: AtomicBool::new(false),
             queue: Mutex::new(Queue::new(seed)),
             departed: Mutex::default(),
         }
@@ -52,17 +53,14 @@ impl<T> Core<T> {
 
     /// Makes a table the one that picks look at. The queue's lock is held.
     pub(crate) fn publish(&self, table: Table<T>) {
-        for (number, seat) in table.seats.iter().enumerate() {
-            seat.live.set_seat(number as u32);
+        for (number, live) in table.seats.lives.iter().enumerate() {
+            live.set_seat(number as u32);
         }
-        if table.index().is_some() {
-            self.indexed.store(true, SeqCst);
-        }
-        let table = Arc::new(table);
-        self.table.store(table.clone());
-        self.indexed.store(table.index().is_some(), SeqCst);
-        // What was counted while the table was built; whoever counts later finds it here.
-        table.settle_all();
+        let seats = table.seats.clone();
+        self.table.store(Arc::new(table));
+        self.seats.store(seats.identity(), SeqCst);
+        // What was counted while the table was built; whoever counts later finds the new seats.
+        seats.settle_all();
     }
 
     /// A permit, a place in the queue, or a refusal.
@@ -96,8 +94,10 @@ impl<T> Core<T> {
         let mut queue = self.queue.lock();
         let table = self.table.load();
         self.serve(&mut queue, &table, &mut wakers);
-        // Announced before the last look: see the promise above.
+        // Announced before the last look: see the promise above. The index is read without order
+        // of its own, hence the fence.
         self.waiting.fetch_add(1, SeqCst);
+        fence(SeqCst);
         let mut draw = Draw { rng, revealed: false };
         let picked = match take(&table, wanted, &mut draw) {
             Some(permit) => Picked::Permit(permit),
@@ -118,30 +118,34 @@ impl<T> Core<T> {
     }
 
     /// Gives a place back, to the longest waiting request that may have it.
-    pub(crate) fn release(&self, live: &Arc<Live>) {
-        live.give_back();
-        if self.indexed.load(SeqCst) {
-            self.settle(live);
-        }
+    pub(crate) fn release(&self, instance: &Instance<T>) {
+        instance.live.give_back();
+        let revealed = if self.seats.load(SeqCst) == instance.seats.identity() {
+            instance.seats.settle(instance.seat as usize)
+        } else {
+            self.settle_elsewhere(&instance.live)
+        };
         if self.waiting.load(SeqCst) > 0 {
-            self.offer(live);
+            self.offer(&instance.live);
+            if revealed {
+                self.serve_all();
+            }
         }
     }
 
-    /// Tells the index that a word has changed.
-    fn settle(&self, live: &Arc<Live>) {
+    /// Settles a seat whose number is that of an older table.
+    #[cold]
+    fn settle_elsewhere(&self, live: &Arc<Live>) -> bool {
         let table = self.table.load();
-        match table.seat_of(live) {
-            Some(seat) => {
-                table.settle(seat);
-            }
-            // Removed, or about to sit elsewhere: under the lock nobody is about to.
+        match table.seats.seat_of(live) {
+            Some(seat) => table.seats.settle(seat),
             None if live.is_seated() => {
+                // About to sit elsewhere: under the lock nobody is about to.
                 let _queue = self.queue.lock();
                 let table = self.table.load();
-                table.seat_of(live).map(|seat| table.settle(seat));
+                table.seats.seat_of(live).is_some_and(|seat| table.seats.settle(seat))
             }
-            None => {}
+            None => false,
         }
     }
 
@@ -150,13 +154,13 @@ impl<T> Core<T> {
         let mut wakers = Wakers::new();
         let mut queue = self.queue.lock();
         let table = self.table.load();
-        if let Some((number, seat)) =
-            table.seat_of(live).and_then(|number| Some((number, table.seats.get(number)?)))
-        {
-            while let Some(line) = queue.earliest(|_, l| l.requirement.admits(&seat.instance)) {
-                let Some(word) = live.take_below(table.limits.hard) else { break };
-                let permit = Permit::counted(seat.instance.clone(), table.limits.band(word as u32));
-                table.settle(number);
+        let seat = table.seats.seat_of(live);
+        if let Some(instance) = seat.and_then(|seat| table.instances.get(seat)) {
+            while let Some(line) = queue.earliest(|_, line| line.requirement.admits(instance)) {
+                let Some(word) = live.take_below(table.seats.limits.hard) else { break };
+                let band = table.seats.limits.band(word as u32);
+                table.seats.settle(instance.seat as usize);
+                let permit = Permit::counted(instance.clone(), band);
                 self.hand_over(&mut queue, line, permit, &mut wakers);
             }
         }
@@ -230,12 +234,12 @@ impl<T> Core<T> {
 fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Permit<T>> {
     loop {
         let choice = table.choose(wanted, draw)?;
-        let seat = table.seats.get(choice.seat)?;
-        let taken = seat.live.take_seen(choice.word);
-        draw.revealed |= table.settle(choice.seat);
+        let instance = table.instances.get(choice.seat)?;
+        let taken = instance.live.take_seen(choice.word);
+        draw.revealed |= table.seats.settle(choice.seat);
         if taken {
-            let band = table.limits.band(choice.word as u32);
-            return Some(Permit::counted(seat.instance.clone(), band));
+            let band = table.seats.limits.band(choice.word as u32);
+            return Some(Permit::counted(instance.clone(), band));
         }
     }
 }
@@ -258,7 +262,7 @@ fn enqueue<T>(
             return Err(Refusal::Overloaded { retry_after });
         }
     }
-    if queue.waiting() >= table.policy.places(table.seats.len()) {
+    if queue.waiting() >= table.policy.places(table.instances.len()) {
         return Err(Refusal::QueueFull { retry_after });
     }
     let place = Arc::new(Place::new());

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::instance::Live;
+use crate::live::Live;
 use crate::table::Table;
 
 /// What makes an instance the same across configurations: its id and its address.
@@ -21,9 +21,9 @@ impl Departed {
     /// still drain.
     pub(crate) fn known<T>(&mut self, table: &Table<T>) -> HashMap<Identity, Arc<Live>> {
         let mut known = std::mem::take(&mut self.0);
-        known.extend(table.seats.iter().map(|seat| {
-            let identity = (seat.instance.id.clone(), seat.instance.address.clone());
-            (identity, seat.live.clone())
+        known.extend(table.instances.iter().map(|instance| {
+            let identity = (instance.spec.id.clone(), instance.spec.address.clone());
+            (identity, instance.live.clone())
         }));
         known
     }

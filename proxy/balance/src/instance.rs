@@ -1,15 +1,14 @@
-//! One instance of a service: what was written about it, and the live word that all threads share.
+//! One instance of a service: what was written about it, and where it stands.
 //!
 //! Must not know the other instances, the queue's order or how one is chosen.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use crate::core::Core;
-use crate::rtt::{RttClass, micros};
+use crate::live::Live;
+use crate::seats::Seats;
 
 /// A name and a value, such as `version` and `stable`.
 pub type Label = (Arc<str>, Arc<str>);
@@ -32,55 +31,71 @@ pub struct InstanceSpec<T = ()> {
     pub payload: T,
 }
 
-/// An instance as it is known since the last configuration.
-pub struct Instance<T> {
+/// What was written about an instance.
+pub(crate) struct Spec<T> {
     pub(crate) id: Arc<str>,
     pub(crate) address: Arc<str>,
     pub(crate) region: Arc<str>,
     pub(crate) labels: Box<[Label]>,
-    pub(crate) live: Arc<Live>,
-    pub(crate) core: Arc<Core<T>>,
-    payload: T,
+    pub(crate) payload: T,
 }
 
-impl<T> Instance<T> {
-    pub(crate) fn new(spec: InstanceSpec<T>, live: Arc<Live>, core: Arc<Core<T>>) -> Self {
+/// An instance at its place in the current order of closeness.
+pub struct Instance<T> {
+    pub(crate) spec: Arc<Spec<T>>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) core: Arc<Core<T>>,
+    /// The order that it is part of; there may be a newer one.
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) seat: u32,
+}
+
+impl<T> Spec<T> {
+    pub(crate) fn new(spec: InstanceSpec<T>) -> Self {
         let labels = spec.labels.into_iter().map(|(key, value)| (key.into(), value.into()));
-        live.fix_rtt(spec.rtt);
         Self {
             id: spec.id.into(),
             address: spec.address.into(),
             region: spec.region.into(),
             labels: labels.collect(),
-            live,
-            core,
             payload: spec.payload,
         }
     }
 
+    /// Whether it bears this label; `id` and `region` count as labels and cannot be overridden.
+    pub(crate) fn bears(&self, key: &str, value: &str) -> bool {
+        match key {
+            "id" => *self.id == *value,
+            "region" => *self.region == *value,
+            _ => self.labels.iter().any(|(k, v)| **k == *key && **v == *value),
+        }
+    }
+}
+
+impl<T> Instance<T> {
     /// Unique within the service.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.spec.id
     }
 
     /// Where it is, as it was written.
     pub fn address(&self) -> &str {
-        &self.address
+        &self.spec.address
     }
 
     /// The region it runs in.
     pub fn region(&self) -> &str {
-        &self.region
+        &self.spec.region
     }
 
     /// The operator's own labels.
     pub fn labels(&self) -> &[Label] {
-        &self.labels
+        &self.spec.labels
     }
 
     /// What the caller stored with it.
     pub fn payload(&self) -> &T {
-        &self.payload
+        &self.spec.payload
     }
 
     /// Permits held at this moment, on all threads.
@@ -95,183 +110,16 @@ impl<T> Instance<T> {
 
     /// Whether it bears this label; `id` and `region` count as labels and cannot be overridden.
     pub fn bears(&self, key: &str, value: &str) -> bool {
-        match key {
-            "id" => *self.id == *value,
-            "region" => *self.region == *value,
-            _ => self.labels.iter().any(|(k, v)| **k == *key && **v == *value),
-        }
+        self.spec.bears(key, value)
     }
 }
 
 impl<T> fmt::Debug for Instance<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance")
-            .field("id", &self.id)
-            .field("address", &self.address)
+            .field("id", &self.spec.id)
+            .field("address", &self.spec.address)
             .field("in_flight", &self.in_flight())
             .finish_non_exhaustive()
-    }
-}
-
-/// The lower half of the word counts permits; each bit of the upper half is a reason for getting
-/// nothing new. One compare of the whole word with a limit answers both questions, and a
-/// compare-and-swap cannot miss a flip between the look and the count.
-const COUNT: u64 = u32::MAX as u64;
-const UNHEALTHY: u64 = 1 << 32;
-const DRAINING: u64 = 1 << 33;
-const REMOVED: u64 = 1 << 34;
-
-const RTT_UNKNOWN: u32 = u32::MAX;
-const NO_SEAT: u32 = u32::MAX;
-
-/// What outlives a change of configuration.
-pub(crate) struct Live {
-    word: AtomicU64,
-    /// Nanoseconds of the last change of class; only read and written under the queue's lock.
-    class_since: AtomicU64,
-    rtt: AtomicU32,
-    /// Its seat in the current table, checked by whoever uses it.
-    seat: AtomicU32,
-    class: AtomicU8,
-    rtt_fixed: AtomicBool,
-}
-
-impl Live {
-    pub(crate) fn new() -> Self {
-        Self {
-            word: AtomicU64::new(0),
-            class_since: AtomicU64::new(0),
-            rtt: AtomicU32::new(RTT_UNKNOWN),
-            seat: AtomicU32::new(NO_SEAT),
-            class: AtomicU8::new(RttClass::UNKNOWN.rank()),
-            rtt_fixed: AtomicBool::new(false),
-        }
-    }
-
-    /// The whole word: smaller than 2^32 exactly if the instance may get traffic, and then the
-    /// number of permits.
-    ///
-    /// Sequentially consistent, because "count down, then look for waiters" on one thread meets
-    /// "announce a waiter, then look at the counts" on another.
-    pub(crate) fn word(&self) -> u64 {
-        self.word.load(SeqCst)
-    }
-
-    pub(crate) fn in_flight(&self) -> u32 {
-        (self.word() & COUNT) as u32
-    }
-
-    pub(crate) fn available(&self) -> bool {
-        self.word() <= COUNT
-    }
-
-    /// Counts one more if the word is still what the chooser saw.
-    pub(crate) fn take_seen(&self, seen: u64) -> bool {
-        self.word.compare_exchange(seen, seen + 1, SeqCst, Relaxed).is_ok()
-    }
-
-    /// Counts one more while below `hard`; tells the word before.
-    pub(crate) fn take_below(&self, hard: u64) -> Option<u64> {
-        let mut word = self.word();
-        while word < hard {
-            match self.word.compare_exchange_weak(word, word + 1, SeqCst, SeqCst) {
-                Ok(_) => return Some(word),
-                Err(now) => word = now,
-            }
-        }
-        None
-    }
-
-    /// Counts one less.
-    pub(crate) fn give_back(&self) {
-        self.word.fetch_sub(1, SeqCst);
-    }
-
-    pub(crate) fn healthy(&self) -> bool {
-        self.word() & UNHEALTHY == 0
-    }
-
-    pub(crate) fn draining(&self) -> bool {
-        self.word() & DRAINING != 0
-    }
-
-    pub(crate) fn set_healthy(&self, healthy: bool) {
-        self.set(UNHEALTHY, !healthy);
-    }
-
-    pub(crate) fn set_draining(&self, draining: bool) {
-        self.set(DRAINING, draining);
-    }
-
-    /// Part of no table any more.
-    pub(crate) fn remove(&self) {
-        self.set(REMOVED, true);
-        self.set_seat(NO_SEAT);
-    }
-
-    /// Part of the next table.
-    pub(crate) fn restore(&self) {
-        self.set(REMOVED, false);
-    }
-
-    fn set(&self, flag: u64, on: bool) {
-        if on {
-            self.word.fetch_or(flag, SeqCst);
-        } else {
-            self.word.fetch_and(!flag, SeqCst);
-        }
-    }
-
-    pub(crate) fn seat(&self) -> usize {
-        self.seat.load(SeqCst) as usize
-    }
-
-    /// Whether it is part of a table, or about to be.
-    pub(crate) fn is_seated(&self) -> bool {
-        self.seat.load(SeqCst) != NO_SEAT
-    }
-
-    pub(crate) fn set_seat(&self, seat: u32) {
-        self.seat.store(seat, SeqCst);
-    }
-
-    pub(crate) fn rtt(&self) -> Option<Duration> {
-        let rtt = self.rtt.load(Relaxed);
-        (rtt != RTT_UNKNOWN).then(|| Duration::from_micros(u64::from(rtt)))
-    }
-
-    pub(crate) fn rtt_key(&self) -> u32 {
-        self.rtt.load(Relaxed)
-    }
-
-    pub(crate) fn class(&self) -> RttClass {
-        RttClass::from_rank(self.class.load(Relaxed))
-    }
-
-    /// A configuration's `rtt`, or its absence; what was measured stays.
-    fn fix_rtt(&self, rtt: Option<Duration>) {
-        let was_fixed = self.rtt_fixed.swap(rtt.is_some(), Relaxed);
-        if was_fixed || rtt.is_some() {
-            self.rtt.store(rtt.map_or(RTT_UNKNOWN, micros), Relaxed);
-            let class = rtt.map_or(RttClass::UNKNOWN, RttClass::of);
-            self.class.store(class.rank(), Relaxed);
-        }
-    }
-
-    /// Takes a measurement. The class follows with hysteresis and at most once in `hold`.
-    pub(crate) fn measure(&self, rtt: Option<Duration>, now: Duration, hold: Duration) {
-        if self.rtt_fixed.load(Relaxed) {
-            return;
-        }
-        self.rtt.store(rtt.map_or(RTT_UNKNOWN, micros), Relaxed);
-        let before = self.class();
-        let after = before.after(rtt);
-        let now = now.as_nanos() as u64;
-        let held = now.saturating_sub(self.class_since.load(Relaxed));
-        let first = before == RttClass::UNKNOWN;
-        if after != before && (first || held >= hold.as_nanos() as u64) {
-            self.class.store(after.rank(), Relaxed);
-            self.class_since.store(now, Relaxed);
-        }
     }
 }

@@ -23,12 +23,13 @@ pub(crate) struct Posting {
 }
 
 impl Labels {
-    pub(crate) fn new<T>(instances: &[&Arc<Instance<T>>]) -> Self {
+    pub(crate) fn new<T>(instances: &[Arc<Instance<T>>]) -> Self {
         let mut ids: Vec<u32> = (0..instances.len() as u32).collect();
-        ids.sort_unstable_by_key(|seat| &*instances[*seat as usize].id);
+        ids.sort_unstable_by_key(|seat| instances[*seat as usize].id());
         let region: Arc<str> = "region".into();
         let mut lists: BTreeMap<(&str, &str), (Label, Vec<u32>)> = BTreeMap::new();
         for (seat, instance) in instances.iter().enumerate() {
+            let instance = &instance.spec;
             let own = instance.labels.iter().filter(|(key, _)| !matches!(&**key, "id" | "region"));
             let built_in = (region.clone(), instance.region.clone());
             let list =

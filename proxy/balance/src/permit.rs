@@ -44,7 +44,7 @@ impl<T> Deref for Permit<T> {
 
 impl<T> Drop for Permit<T> {
     fn drop(&mut self) {
-        self.instance.core.release(&self.instance.live);
+        self.instance.core.release(&self.instance);
     }
 }
 

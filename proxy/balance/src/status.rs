@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::Core;
-use crate::instance::Label;
+use crate::instance::{Instance, Label};
 use crate::policy::{Band, Limits};
 use crate::rtt::RttClass;
-use crate::table::Seat;
 
 /// One instance at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,22 +55,22 @@ pub struct QueueStatus {
 }
 
 impl InstanceStatus {
-    pub(crate) fn of<T>(seat: &Seat<T>, limits: Limits, hard_limit: Option<u32>) -> Self {
-        let instance = &seat.instance;
-        let in_flight = seat.live.in_flight();
+    fn of<T>(instance: &Instance<T>, limits: Limits, hard_limit: Option<u32>) -> Self {
+        let (spec, live) = (&instance.spec, &instance.live);
+        let in_flight = live.in_flight();
         Self {
-            id: instance.id.clone(),
-            address: instance.address.clone(),
-            region: instance.region.clone(),
-            labels: instance.labels.clone(),
+            id: spec.id.clone(),
+            address: spec.address.clone(),
+            region: spec.region.clone(),
+            labels: spec.labels.clone(),
             band: limits.band(in_flight),
             in_flight,
             soft_limit: limits.soft as u32,
             hard_limit,
-            rtt: seat.live.rtt(),
-            class: seat.live.class(),
-            healthy: seat.live.healthy(),
-            draining: seat.live.draining(),
+            rtt: live.rtt(),
+            class: live.class(),
+            healthy: live.healthy(),
+            draining: live.draining(),
         }
     }
 }
@@ -79,9 +78,8 @@ impl InstanceStatus {
 impl<T> Core<T> {
     pub(crate) fn instances(&self) -> Vec<InstanceStatus> {
         let table = self.table.load();
-        let status =
-            |seat: &Seat<T>| InstanceStatus::of(seat, table.limits, table.policy.hard_limit);
-        table.seats.iter().map(status).collect()
+        let (limits, hard_limit) = (table.seats.limits, table.policy.hard_limit);
+        table.instances.iter().map(|i| InstanceStatus::of(i, limits, hard_limit)).collect()
     }
 
     pub(crate) fn queue_status(&self, now: Duration) -> QueueStatus {
@@ -91,7 +89,7 @@ impl<T> Core<T> {
         let age = oldest.map_or(Duration::ZERO, |line| line.age(now));
         QueueStatus {
             waiting: queue.waiting(),
-            places: table.policy.places(table.seats.len()),
+            places: table.policy.places(table.instances.len()),
             age,
             shedding: oldest.is_some() && age >= table.policy.shed_after,
             retry_after: oldest

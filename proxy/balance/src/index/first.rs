@@ -26,8 +26,12 @@ impl FirstSet {
         }
     }
 
-    pub(crate) fn set(&self, mut bit: usize) {
-        for layer in &self.layers {
+    pub(crate) fn set(&self, bit: usize) {
+        self.set_above(0, bit);
+    }
+
+    fn set_above(&self, layer: usize, mut bit: usize) {
+        for layer in self.layers.iter().skip(layer) {
             let Some(word) = layer.get(bit / BITS) else { return };
             let mask = 1 << (bit % BITS);
             if word.load(SeqCst) & mask == 0 {
@@ -37,19 +41,18 @@ impl FirstSet {
         }
     }
 
-    /// Clears a bit unless `still` finds, after the fact, that it must stay.
-    pub(crate) fn clear(&self, bit: usize, still: impl Fn() -> bool) {
+    /// Clears a bit. For each bit there is one thread at a time that sets or clears it, or else
+    /// whoever clears it looks afterwards at what it stands for.
+    pub(crate) fn clear(&self, bit: usize) {
         let mut at = bit;
         for (number, layer) in self.layers.iter().enumerate() {
             let Some(word) = layer.get(at / BITS) else { return };
             let mask = 1 << (at % BITS);
             let left = word.fetch_and(!mask, SeqCst) & !mask;
-            let regret = match number.checked_sub(1).and_then(|below| self.layers.get(below)) {
-                None => still(),
-                Some(below) => below.get(at).is_some_and(|word| word.load(SeqCst) != 0),
-            };
-            if regret {
-                return self.set(bit);
+            let below = number.checked_sub(1).and_then(|below| self.layers.get(below)?.get(at));
+            if below.is_some_and(|word| word.load(SeqCst) != 0) {
+                // Somebody set another bit under this summary meanwhile.
+                return self.set_above(number, at);
             }
             if left != 0 {
                 return;
@@ -96,7 +99,7 @@ mod tests {
                     bits.set(bit);
                     model.insert(bit);
                 } else {
-                    bits.clear(bit, || false);
+                    bits.clear(bit);
                     model.remove(&bit);
                 }
                 prop_assert_eq!(bits.next(from), model.range(from..).next().copied());
@@ -105,10 +108,30 @@ mod tests {
     }
 
     #[test]
-    fn a_bit_that_must_stay_stays() {
-        let bits = FirstSet::new(5_000);
-        bits.set(4_321);
-        bits.clear(4_321, || true);
-        assert_eq!(bits.next(0), Some(4_321));
+    fn nothing_set_is_lost_from_sight_under_threads() {
+        const THREADS: usize = 4;
+        let bits = FirstSet::new(64 * 64 * 2);
+        for round in 0..200 {
+            std::thread::scope(|threads| {
+                for thread in 0..THREADS {
+                    let bits = &bits;
+                    // Each thread owns its bits, in words that all of them share.
+                    threads.spawn(move || {
+                        for step in 0..200 {
+                            let bit = (step % 3) * 64 + thread;
+                            bits.set(bit);
+                            bits.clear(bit);
+                        }
+                        bits.set(round % 128 * 64 + thread);
+                    });
+                }
+            });
+            for thread in 0..THREADS {
+                let bit = round % 128 * 64 + thread;
+                assert_eq!(bits.next(bit), Some(bit), "round {round}");
+                bits.clear(bit);
+            }
+            assert_eq!(bits.next(0), None, "round {round}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! The seats of one large tier by level: a counted bitmap for each level, to draw one of the least
 //! loaded with equal chance and without walking them.
 //!
-//! Counts and bits are hints that threads write one after the other; a draw may miss, and then
-//! says so. Must not know live words: whoever draws checks.
+//! One thread at a time writes, while others draw: a draw may miss, and then says so. Must not know
+//! live words: whoever draws checks.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use fastrand::Rng;
@@ -39,14 +39,6 @@ struct Layer {
     span: usize,
 }
 
-/// Who is in a band after one has left it.
-pub(crate) enum Left {
-    Some,
-    Nobody,
-    /// It looked empty for a moment, and others may have acted on that.
-    Returned,
-}
-
 impl Levels {
     pub(crate) fn new(ladder: Ladder, seats: usize) -> Self {
         let rows = ladder.rows();
@@ -73,7 +65,7 @@ impl Levels {
 
     /// Filled levels of one band, as bits.
     pub(crate) fn filled(&self, busy: bool) -> u64 {
-        self.filled[usize::from(busy)].load(SeqCst)
+        self.filled[usize::from(busy)].load(Relaxed)
     }
 
     /// The bits of one level that may be set, in words.
@@ -81,45 +73,38 @@ impl Levels {
         self.words.get(row * self.width..(row + 1) * self.width).unwrap_or(&[])
     }
 
+    /// Puts a seat into a level. Only for the one thread that writes.
     pub(crate) fn insert(&self, seat: usize, level: u8) {
         let row = self.ladder.row(level);
         if let Some(word) = self.row(row).get(seat / BITS) {
-            word.fetch_or(1 << (seat % BITS), SeqCst);
+            word.store(word.load(Relaxed) | 1 << (seat % BITS), Relaxed);
         }
         for layer in &self.layers {
             if let Some(count) = layer.count(row, seat) {
-                count.fetch_add(1, SeqCst);
+                count.store(count.load(Relaxed) + 1, Relaxed);
             }
         }
         let (filled, bit) = self.bit(level);
-        if filled.load(SeqCst) & bit == 0 {
-            filled.fetch_or(bit, SeqCst);
-        }
+        filled.store(filled.load(Relaxed) | bit, Relaxed);
     }
 
-    /// Takes a seat out of a level.
-    pub(crate) fn remove(&self, seat: usize, level: u8) -> Left {
+    /// Takes a seat out of a level. Only for the one thread that writes.
+    pub(crate) fn remove(&self, seat: usize, level: u8) {
         let row = self.ladder.row(level);
         if let Some(word) = self.row(row).get(seat / BITS) {
-            word.fetch_and(!(1 << (seat % BITS)), SeqCst);
+            word.store(word.load(Relaxed) & !(1 << (seat % BITS)), Relaxed);
         }
-        let mut before = 0;
+        let mut left = 0;
         for layer in &self.layers {
             if let Some(count) = layer.count(row, seat) {
-                before = count.fetch_sub(1, SeqCst);
+                left = count.load(Relaxed) - 1;
+                count.store(left, Relaxed);
             }
         }
-        if before != 1 || self.total(row) != 0 {
-            return Left::Some;
+        if left == 0 && self.total(row) == 0 {
+            let (filled, bit) = self.bit(level);
+            filled.store(filled.load(Relaxed) & !bit, Relaxed);
         }
-        let (filled, bit) = self.bit(level);
-        let left = filled.fetch_and(!bit, SeqCst) & !bit;
-        // Somebody may have come in between; clearing is taken back rather than left wrong.
-        if self.total(row) != 0 {
-            filled.fetch_or(bit, SeqCst);
-            return Left::Returned;
-        }
-        if left == 0 { Left::Nobody } else { Left::Some }
     }
 
     fn bit(&self, level: u8) -> (&AtomicU64, u64) {
@@ -133,7 +118,7 @@ impl Levels {
     }
 
     fn total(&self, row: usize) -> u32 {
-        let counts = self.top(row).iter().map(|count| count.load(SeqCst));
+        let counts = self.top(row).iter().map(|count| count.load(Relaxed));
         counts.fold(0, u32::wrapping_add)
     }
 
@@ -153,7 +138,7 @@ impl Levels {
             let counts = layer.counts.get(row * layer.width + from..row * layer.width + to)?;
             let mut place = None;
             for (number, count) in counts.iter().enumerate() {
-                let count = count.load(SeqCst);
+                let count = count.load(Relaxed);
                 if left < count {
                     place = Some(from + number);
                     break;
@@ -164,7 +149,7 @@ impl Levels {
             end = (start + layer.span).min(self.width);
         }
         for (number, word) in self.row(row).get(start..end)?.iter().enumerate() {
-            let word = word.load(SeqCst);
+            let word = word.load(Relaxed);
             if left < word.count_ones() {
                 return Some((start + number) * BITS + nth_bit(word, left));
             }
@@ -176,7 +161,8 @@ impl Levels {
     /// All seats of a level, for the rare case that some of them may not be drawn.
     pub(crate) fn seats(&self, level: u8) -> impl Iterator<Item = usize> {
         let words = self.row(self.ladder.row(level)).iter().enumerate();
-        words.flat_map(|(number, word)| bits(word.load(SeqCst)).map(move |bit| number * BITS + bit))
+        words
+            .flat_map(|(number, word)| bits(word.load(Relaxed)).map(move |bit| number * BITS + bit))
     }
 }
 

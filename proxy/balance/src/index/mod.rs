@@ -1,51 +1,39 @@
 //! Where room is, for services too large to look at each instance: seats by tier, band and level.
 //!
 //! Everything here is a hint. The live word decides, and each change of a word is followed by
-//! [`Index::settle`], which moves the seat to the level of its word. One thread at a time moves a
-//! seat; another that comes meanwhile leaves a note, and the first looks again. A seat is put
-//! into its new level before it is taken out of the old one, so it is never out of sight while it
-//! has room. Must not know the queue.
+//! [`Index::settle`], which moves the seat to the level of its word. One thread at a time moves
+//! the seats of a tier; nobody waits for it. A seat is put into its new level before it is taken
+//! out of the old one, so it is never out of sight while it has room. Must not know the queue.
 
 mod first;
+mod gate;
 mod ladder;
 mod levels;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use fastrand::Rng;
 
 use self::first::FirstSet;
+use self::gate::Gate;
 use self::ladder::{BUSY, Ladder, NONE};
-use self::levels::{Left, Levels, bits};
+use self::levels::{Levels, bits};
 use crate::choose::Choice;
-use crate::instance::Live;
 use crate::policy::Limits;
-use crate::table::{Seat, Tier};
+use crate::seats::{Seats, Tier};
 
 /// Seats of a tier from which levels are kept. Below, looking at each that has room is as fast,
 /// and a service in strict order may have as many tiers as instances.
-const LARGE: u32 = 64;
-
-/// A seat's place in the index: its level, and who is at work on it.
-pub(crate) struct Mark(AtomicU32);
-
-const LEVEL: u32 = 0xff;
-const MOVING: u32 = 1 << 8;
-const AGAIN: u32 = 1 << 9;
-
-impl Mark {
-    pub(crate) fn new() -> Self {
-        Self(AtomicU32::new(u32::from(NONE)))
-    }
-}
+const LARGE: usize = 64;
 
 pub(crate) struct Index {
     ladder: Ladder,
-    limits: Limits,
-    tiers: Box<[Shelf]>,
+    shelves: Box<[Shelf]>,
+    /// The level that each seat is in.
+    marks: Box<[AtomicU8]>,
     /// Tiers that have open seats, and busy ones.
     bands: [FirstSet; 2],
     /// The end of each group, as a number of a tier.
@@ -53,7 +41,12 @@ pub(crate) struct Index {
 }
 
 /// One tier's seats that have room.
-enum Shelf {
+struct Shelf {
+    gate: Gate,
+    stock: Stock,
+}
+
+enum Stock {
     /// Seats as bits, open and busy.
     Small([AtomicU64; 2]),
     Large(Box<Levels>),
@@ -75,12 +68,8 @@ pub(crate) struct Draw<'a> {
 }
 
 impl Index {
-    pub(crate) fn new(limits: Limits, tiers: &[Tier]) -> Self {
+    pub(crate) fn new(limits: Limits, tiers: &[Tier], seats: usize) -> Self {
         let ladder = Ladder::new(limits);
-        let shelf = |tier: &Tier| match tier.end - tier.start {
-            seats if seats > LARGE => Shelf::Large(Box::new(Levels::new(ladder, seats as usize))),
-            _ => Shelf::Small([AtomicU64::new(0), AtomicU64::new(0)]),
-        };
         let mut groups: Vec<usize> = Vec::new();
         for (number, tier) in tiers.iter().enumerate() {
             groups.resize(tier.group as usize + 1, 0);
@@ -88,116 +77,67 @@ impl Index {
         }
         Self {
             ladder,
-            limits,
-            tiers: tiers.iter().map(shelf).collect(),
+            shelves: tiers.iter().map(|tier| Shelf::new(ladder, tier)).collect(),
+            marks: (0..seats).map(|_| AtomicU8::new(NONE)).collect(),
             bands: [FirstSet::new(tiers.len()), FirstSet::new(tiers.len())],
             groups: groups.into(),
         }
     }
 
-    /// Moves a seat to the level of its word. `true` if it had been out of sight, and the caller
-    /// must look for waiters.
-    pub(crate) fn settle<T>(&self, seat: &Seat<T>, number: usize, tiers: &[Tier]) -> bool {
-        let mark = &seat.mark.0;
-        let mut seen = mark.load(SeqCst);
-        loop {
-            let change = if seen & MOVING != 0 {
-                seen | AGAIN
-            } else if seen == u32::from(self.ladder.level(seat.live.word())) {
-                return false;
-            } else {
-                seen | MOVING
-            };
-            match mark.compare_exchange(seen, change, SeqCst, SeqCst) {
-                Ok(_) if seen & MOVING != 0 => return false,
-                Ok(_) => break,
-                Err(now) => seen = now,
-            }
-        }
-        let tier = tier_of(tiers, number);
-        let place = number - tiers.get(tier).map_or(0, |tier| tier.start as usize);
-        self.follow(&seat.live, mark, tier, place)
-    }
-
-    /// The work of the one thread that moves a seat.
-    fn follow(&self, live: &Live, mark: &AtomicU32, tier: usize, place: usize) -> bool {
-        let mut old = (mark.load(SeqCst) & LEVEL) as u8;
-        let mut revealed = false;
-        loop {
-            let new = self.ladder.level(live.word());
-            if new != old {
-                if new != NONE {
-                    self.insert(tier, place, new);
-                    revealed |= old == NONE;
-                }
-                if old != NONE {
-                    self.remove(tier, place, old, new);
-                }
-            }
-            let working = u32::from(old) | MOVING;
-            if mark.compare_exchange(working, u32::from(new), SeqCst, SeqCst).is_ok() {
-                return revealed;
-            }
-            mark.store(u32::from(new) | MOVING, SeqCst);
-            old = new;
-        }
-    }
-
-    fn insert(&self, tier: usize, place: usize, level: u8) {
-        let busy = usize::from(level >= BUSY);
-        match self.tiers.get(tier) {
-            Some(Shelf::Large(levels)) => levels.insert(place, level),
-            Some(Shelf::Small(masks)) => {
-                let bit = 1 << place;
-                if masks[busy].load(SeqCst) & bit == 0 {
-                    masks[busy].fetch_or(bit, SeqCst);
-                }
-            }
-            None => {}
-        }
-        self.bands[busy].set(tier);
-    }
-
-    fn remove(&self, tier: usize, place: usize, level: u8, new: u8) {
-        let busy = usize::from(level >= BUSY);
-        let left = match self.tiers.get(tier) {
-            Some(Shelf::Large(levels)) => levels.remove(place, level),
-            // A small shelf tells bands apart, not levels.
-            Some(Shelf::Small(_)) if new != NONE && usize::from(new >= BUSY) == busy => Left::Some,
-            Some(Shelf::Small(masks)) => {
-                let bit = 1_u64 << place;
-                let others = masks[busy].fetch_and(!bit, SeqCst) & !bit;
-                if others == 0 { Left::Nobody } else { Left::Some }
-            }
-            None => Left::Some,
+    /// Moves a seat to the level of its word, after the word has changed. `true` if a seat that
+    /// had been out of sight is in sight now, and the caller must look for waiters.
+    pub(crate) fn settle(&self, seats: &Seats, seat: usize) -> bool {
+        let tier = seats.tier_of(seat);
+        let (Some(shelf), Some(mark)) = (self.shelves.get(tier), self.marks.get(seat)) else {
+            return false;
         };
-        match left {
-            Left::Some => {}
-            Left::Nobody => self.bands[busy].clear(tier, || self.has(tier, busy)),
-            Left::Returned => self.bands[busy].set(tier),
+        // In this order: whoever is inside after the first look reads the word after the change,
+        // and whoever was before has left its mark.
+        if shelf.gate.is_free() && mark.load(Relaxed) == self.ladder.level(seats.word(seat)) {
+            return false;
         }
+        let start = seats.tiers.get(tier).map_or(0, |tier| tier.start as usize);
+        let mut revealed = false;
+        shelf.gate.work(seat - start, |place| {
+            revealed |= self.follow(seats, shelf, tier, place, start + place);
+        });
+        revealed
     }
 
-    fn has(&self, tier: usize, busy: usize) -> bool {
-        match self.tiers.get(tier) {
-            Some(Shelf::Large(levels)) => levels.filled(busy == 1) != 0,
-            Some(Shelf::Small(masks)) => masks[busy].load(SeqCst) != 0,
-            None => false,
+    /// The work inside the gate: one seat follows its word.
+    fn follow(&self, seats: &Seats, shelf: &Shelf, tier: usize, place: usize, seat: usize) -> bool {
+        let Some(mark) = self.marks.get(seat) else { return false };
+        let old = mark.load(Relaxed);
+        let new = self.ladder.level(seats.word(seat));
+        if new == old {
+            return false;
         }
+        if new != NONE {
+            shelf.insert(place, new);
+            self.bands[usize::from(new >= BUSY)].set(tier);
+        }
+        if old != NONE {
+            shelf.remove(place, old, new);
+            let band = usize::from(old >= BUSY);
+            if !shelf.has(band) {
+                self.bands[band].clear(tier);
+            }
+        }
+        mark.store(new, Relaxed);
+        old == NONE
     }
 
     /// As the scan of all seats but those in `skip`; `Err` if hints were moving all the time and
     /// a scan must decide.
-    pub(crate) fn choose<T>(
+    pub(crate) fn choose(
         &self,
-        seats: &[Seat<T>],
-        tiers: &[Tier],
+        seats: &Seats,
         skip: &[usize],
         draw: &mut Draw<'_>,
     ) -> Result<Option<Choice>, Unsure> {
         const LOOKS: usize = 16;
         for _ in 0..LOOKS {
-            match self.look(&Seats { seats, tiers, skip }, draw) {
+            match self.look(&Among { seats, skip }, draw) {
                 Found::Seat(choice) => return Ok(Some(choice)),
                 Found::Nothing => return Ok(None),
                 Found::Moving => {}
@@ -206,12 +146,13 @@ impl Index {
         Err(Unsure)
     }
 
-    fn look<T>(&self, among: &Seats<'_, T>, draw: &mut Draw<'_>) -> Found {
+    fn look(&self, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
         let mut moving = false;
         let mut from = 0;
         loop {
             let nearest = self.bands.iter().filter_map(|band| band.next(from)).min();
-            let Some(group) = nearest.and_then(|t| among.tiers.get(t)).map(|t| t.group as usize)
+            let Some(group) =
+                nearest.and_then(|t| among.seats.tiers.get(t)).map(|t| t.group as usize)
             else {
                 return if moving { Found::Moving } else { Found::Nothing };
             };
@@ -231,16 +172,10 @@ impl Index {
         }
     }
 
-    fn look_at<T>(
-        &self,
-        tier: usize,
-        busy: bool,
-        among: &Seats<'_, T>,
-        draw: &mut Draw<'_>,
-    ) -> Found {
-        let start = among.tiers.get(tier).map_or(0, |tier| tier.start as usize);
-        match self.tiers.get(tier) {
-            Some(Shelf::Large(levels)) => {
+    fn look_at(&self, tier: usize, busy: bool, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
+        let start = among.seats.tiers.get(tier).map_or(0, |tier| tier.start as usize);
+        match self.shelves.get(tier).map(|shelf| &shelf.stock) {
+            Some(Stock::Large(levels)) => {
                 for level in bits(levels.filled(busy)) {
                     let level = level as u8 + if busy { BUSY } else { 0 };
                     match self.draw_from(levels, level, start, among, draw) {
@@ -250,8 +185,8 @@ impl Index {
                 }
                 Found::Nothing
             }
-            Some(Shelf::Small(masks)) => {
-                let mask = masks[usize::from(busy)].load(SeqCst);
+            Some(Stock::Small(masks)) => {
+                let mask = masks[usize::from(busy)].load(Relaxed);
                 self.least(bits(mask).map(|bit| start + bit), busy, among, draw)
             }
             None => Found::Nothing,
@@ -259,12 +194,12 @@ impl Index {
     }
 
     /// One of a level's seats; of a level that spans several loads, the less loaded of two.
-    fn draw_from<T>(
+    fn draw_from(
         &self,
         levels: &Levels,
         level: u8,
         start: usize,
-        among: &Seats<'_, T>,
+        among: &Among<'_>,
         draw: &mut Draw<'_>,
     ) -> Found {
         let Some(first) = levels.draw(level, draw.rng).map(|seat| start + seat) else {
@@ -289,37 +224,30 @@ impl Index {
         found
     }
 
-    fn verify<T>(
-        &self,
-        number: usize,
-        level: u8,
-        among: &Seats<'_, T>,
-        draw: &mut Draw<'_>,
-    ) -> Found {
-        let Some(seat) = among.seats.get(number) else { return Found::Nothing };
-        let word = seat.live.word();
+    fn verify(&self, number: usize, level: u8, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
+        let word = among.seats.word(number);
         if self.ladder.level(word) == level {
             return Found::Seat(Choice { seat: number, word });
         }
-        draw.revealed |= self.settle(seat, number, among.tiers);
+        draw.revealed |= self.settle(among.seats, number);
         Found::Moving
     }
 
     /// The least loaded of some seats of one tier, if they are of the band that they should be.
-    fn least<T>(
+    fn least(
         &self,
         numbers: impl Iterator<Item = usize>,
         busy: bool,
-        among: &Seats<'_, T>,
+        among: &Among<'_>,
         draw: &mut Draw<'_>,
     ) -> Found {
         let mut best: Option<Choice> = None;
         let (mut ties, mut moving) = (0, false);
         for number in numbers.filter(|number| !among.skip.contains(number)) {
-            let Some(seat) = among.seats.get(number) else { continue };
-            let word = seat.live.word();
-            if word >= self.limits.hard || (word >= self.limits.soft) != busy {
-                draw.revealed |= self.settle(seat, number, among.tiers);
+            let word = among.seats.word(number);
+            let level = self.ladder.level(word);
+            if level == NONE || (level >= BUSY) != busy {
+                draw.revealed |= self.settle(among.seats, number);
                 moving = true;
                 continue;
             }
@@ -346,13 +274,48 @@ impl Index {
 pub(crate) struct Unsure;
 
 /// What a look is taken at.
-struct Seats<'a, T> {
-    seats: &'a [Seat<T>],
-    tiers: &'a [Tier],
+struct Among<'a> {
+    seats: &'a Seats,
     skip: &'a [usize],
 }
 
-/// The tier that a seat is in.
-fn tier_of(tiers: &[Tier], seat: usize) -> usize {
-    tiers.partition_point(|tier| tier.end as usize <= seat)
+impl Shelf {
+    fn new(ladder: Ladder, tier: &Tier) -> Self {
+        let places = (tier.end - tier.start) as usize;
+        let stock = if places > LARGE {
+            Stock::Large(Box::new(Levels::new(ladder, places)))
+        } else {
+            Stock::Small([AtomicU64::new(0), AtomicU64::new(0)])
+        };
+        Self { gate: Gate::new(places), stock }
+    }
+
+    fn insert(&self, place: usize, level: u8) {
+        match &self.stock {
+            Stock::Large(levels) => levels.insert(place, level),
+            Stock::Small(masks) => {
+                let mask = &masks[usize::from(level >= BUSY)];
+                mask.store(mask.load(Relaxed) | 1 << place, Relaxed);
+            }
+        }
+    }
+
+    fn remove(&self, place: usize, old: u8, new: u8) {
+        match &self.stock {
+            Stock::Large(levels) => levels.remove(place, old),
+            // Bands are told apart here, not levels.
+            Stock::Small(_) if new != NONE && (new >= BUSY) == (old >= BUSY) => {}
+            Stock::Small(masks) => {
+                let mask = &masks[usize::from(old >= BUSY)];
+                mask.store(mask.load(Relaxed) & !(1 << place), Relaxed);
+            }
+        }
+    }
+
+    fn has(&self, band: usize) -> bool {
+        match &self.stock {
+            Stock::Large(levels) => levels.filled(band == 1) != 0,
+            Stock::Small(masks) => masks[band].load(Relaxed) != 0,
+        }
+    }
 }

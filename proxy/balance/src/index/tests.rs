@@ -9,14 +9,15 @@ use proptest::prelude::*;
 use super::Draw;
 use super::ladder::Ladder;
 use crate::core::Core;
-use crate::instance::{Instance, InstanceSpec, Live};
+use crate::instance::{InstanceSpec, Spec};
+use crate::live::Live;
 use crate::policy::{Policy, Scope, Spread};
 use crate::table::Table;
 use crate::wanted::Wanted;
 
 fn table(policy: &Policy, instances: &[(u8, Option<u16>, u32)]) -> Table<()> {
-    let core = Arc::new(Core::new(Table::new(policy.clone(), Vec::new()), 0));
-    let instance = |(number, (region, rtt, held)): (usize, &(u8, Option<u16>, u32))| {
+    let core = Arc::new(Core::new(Table::empty(policy.clone()), 0));
+    let member = |(number, (region, rtt, held)): (usize, &(u8, Option<u16>, u32))| {
         let live = Arc::new(Live::new());
         for _ in 0..*held {
             live.take_below(u64::MAX);
@@ -29,23 +30,24 @@ fn table(policy: &Policy, instances: &[(u8, Option<u16>, u32)]) -> Table<()> {
             rtt: rtt.map(|rtt| Duration::from_micros(u64::from(rtt) * 100)),
             payload: (),
         };
-        Arc::new(Instance::new(spec, live, core.clone()))
+        live.fix_rtt(spec.rtt);
+        (Arc::new(Spec::new(spec)), live)
     };
-    Table::new(policy.clone(), instances.iter().enumerate().map(instance).collect())
+    Table::new(policy.clone(), instances.iter().enumerate().map(member).collect(), &core)
 }
 
 /// Group, tier and level of what index and scan choose.
 type Rank = Option<(u32, usize, u8)>;
 
 fn ranks(table: &Table<()>, wanted: &Wanted<'_>, rng: &mut Rng) -> (Rank, Rank) {
-    let ladder = Ladder::new(table.limits);
+    let ladder = Ladder::new(table.seats.limits);
     let rank = |choice: crate::choose::Choice| {
-        let tier = super::tier_of(&table.tiers, choice.seat);
-        (table.tiers[tier].group, tier, ladder.level(choice.word))
+        let tier = table.seats.tier_of(choice.seat);
+        (table.seats.tiers[tier].group, tier, ladder.level(choice.word))
     };
     let mut draw = Draw { rng, revealed: false };
     let by_index = table.choose(wanted, &mut draw).map(rank);
-    let by_scan = table.scan(0..table.seats.len(), wanted, rng).map(rank);
+    let by_scan = table.scan(0..table.instances.len(), wanted, rng).map(rank);
     (by_index, by_scan)
 }
 
@@ -98,37 +100,37 @@ proptest! {
         excluded in prop::collection::vec(0_usize..400, 0..4),
     ) {
         let table = table(&policy, &instances);
-        let seats = table.seats.len();
+        let (table, seats) = (&table, table.instances.len());
         let mut rng = Rng::with_seed(3);
         let ids: Vec<String> = excluded.iter().map(usize::to_string).collect();
         let exclude: Vec<&str> = ids.iter().map(String::as_str).collect();
         for step in steps {
             match step {
                 Step::Take(seat) => {
-                    if table.seats[seat % seats].live.take_below(table.limits.hard).is_some() {
-                        table.settle(seat % seats);
+                    if table.seats.lives[seat % seats].take_below(table.seats.limits.hard).is_some() {
+                        table.seats.settle(seat % seats);
                     }
                 }
                 Step::Give(seat) => {
-                    if table.seats[seat % seats].live.in_flight() > 0 {
-                        table.seats[seat % seats].live.give_back();
-                        table.settle(seat % seats);
+                    if table.seats.lives[seat % seats].in_flight() > 0 {
+                        table.seats.lives[seat % seats].give_back();
+                        table.seats.settle(seat % seats);
                     }
                 }
                 Step::Health(seat, up) => {
-                    table.seats[seat % seats].live.set_healthy(up);
-                    table.settle(seat % seats);
+                    table.seats.lives[seat % seats].set_healthy(up);
+                    table.seats.settle(seat % seats);
                 }
                 Step::Choose => {
                     for exclude in [&[][..], &exclude] {
                         let wanted = Wanted { exclude, ..Wanted::default() };
-                        let (by_index, by_scan) = ranks(&table, &wanted, &mut rng);
+                        let (by_index, by_scan) = ranks(table, &wanted, &mut rng);
                         prop_assert_eq!(by_index, by_scan, "exclude {:?}", exclude);
                     }
                 }
             }
         }
-        let (by_index, by_scan) = ranks(&table, &Wanted::default(), &mut rng);
+        let (by_index, by_scan) = ranks(table, &Wanted::default(), &mut rng);
         prop_assert_eq!(by_index, by_scan);
     }
 }
@@ -152,30 +154,30 @@ fn the_index_is_exact_once_the_threads_are_gone() {
                         let mut draw = Draw { rng: &mut own, revealed: false };
                         let choice = table.choose(&Wanted::default(), &mut draw);
                         if let Some(choice) = choice
-                            && table.seats[choice.seat].live.take_seen(choice.word)
+                            && table.seats.lives[choice.seat].take_seen(choice.word)
                         {
-                            table.settle(choice.seat);
+                            table.seats.settle(choice.seat);
                             held.push(choice.seat);
                         }
                         while held.len() > 70 || (!held.is_empty() && rng.bool()) {
                             let seat = held.swap_remove(rng.usize(0..held.len()));
-                            table.seats[seat].live.give_back();
-                            table.settle(seat);
+                            table.seats.lives[seat].give_back();
+                            table.seats.settle(seat);
                         }
                     }
                 });
             }
         });
-        let mut rng = Rng::with_seed(round);
+        let (table, mut rng) = (&table, Rng::with_seed(round));
         // Filling up what is left must find every seat that the scan finds, in its order.
         loop {
-            let (by_index, by_scan) = ranks(&table, &Wanted::default(), &mut rng);
+            let (by_index, by_scan) = ranks(table, &Wanted::default(), &mut rng);
             assert_eq!(by_index, by_scan);
             let mut draw = Draw { rng: &mut rng, revealed: false };
             let Some(choice) = table.choose(&Wanted::default(), &mut draw) else { break };
-            assert!(table.seats[choice.seat].live.take_seen(choice.word));
-            table.settle(choice.seat);
+            assert!(table.seats.lives[choice.seat].take_seen(choice.word));
+            table.seats.settle(choice.seat);
         }
-        assert!(table.seats.iter().all(|seat| seat.live.in_flight() == 3));
+        assert!(table.seats.lives.iter().all(|live| live.in_flight() == 3));
     }
 }
