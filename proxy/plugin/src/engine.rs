@@ -12,6 +12,9 @@ const STACK: usize = 512 << 10;
 /// Memory of one instance that stays mapped when its slot is given to the next one: cheaper than
 /// giving pages back and faulting them in again.
 const KEEP_RESIDENT: usize = 256 << 10;
+/// Slots that stay warm for plugins which have no instance in them now. Every swap brings new code, so
+/// each one above this would be memory kept for a plugin that is gone.
+const WARM_SLOTS: u32 = 4;
 /// Room for the largest toolchains: CPython has 38 core instances and 7,706 table elements.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
 const CORE_INSTANCE_BYTES: usize = 1 << 20;
@@ -38,6 +41,7 @@ pub(crate) fn engine(max_instances: u32) -> Result<Engine, HostError> {
     pool.table_elements(TABLE_ELEMENTS);
     pool.max_memory_size(LARGEST_MEMORY);
     pool.linear_memory_keep_resident(KEEP_RESIDENT);
+    pool.max_unused_warm_slots(WARM_SLOTS);
 
     let mut config = Config::new();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

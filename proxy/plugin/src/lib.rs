@@ -49,7 +49,7 @@ pub use environment::{Band, Environment, InstanceView, Level, LogLine, MetricSin
 pub use fault::{ConfigureError, Failure, HostError, LoadError, Problem};
 pub use hook::{Capability, Hook, Hooks, OnFailure, UnknownCapability};
 pub use host::{Host, HostOptions};
-pub use input::InputName;
+pub use input::{InputName, InputPattern};
 pub use loaded::Loaded;
 pub use manifest::{Manifest, Metric, MetricKind};
 pub use request::{Inputs, Protocol, RequestHead, ResponseHead, Values};

@@ -131,7 +131,7 @@ impl Loaded {
             rate: Rate::new(self.budget.log_lines, self.host.epoch),
             epoch: self.host.epoch,
         };
-        let revision = Revision::new(Arc::clone(self), configs, capabilities);
+        let revision = Revision::new(Arc::clone(self), configs, capabilities)?;
         revision.warm().map_err(|failure| match failure {
             Failure::Unconfigured { config, reason } => {
                 ConfigureError::Refused { plugin: plugin(), config, reason }

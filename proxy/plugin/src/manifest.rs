@@ -1,7 +1,7 @@
 //! What a plugin says of itself, checked. It knows no instance.
 
 use crate::contract::exports::hither::plugin::lifecycle as wire;
-use crate::input::InputName;
+use crate::input::InputPattern;
 
 const LONGEST_NAME: usize = 64;
 const MOST_INPUTS: usize = 64;
@@ -15,10 +15,10 @@ pub struct Manifest {
     pub name: String,
     /// The author's version.
     pub version: String,
-    /// What the request hooks are given; none where an optional name is unknown to this host.
-    pub request_inputs: Vec<Option<InputName>>,
+    /// What the request hooks are given.
+    pub request_inputs: Vec<InputPattern>,
     /// What the response hooks are given.
-    pub response_inputs: Vec<Option<InputName>>,
+    pub response_inputs: Vec<InputPattern>,
     /// What it may report to.
     pub metrics: Vec<Metric>,
     /// The JSON Schema of its configuration.
@@ -66,18 +66,17 @@ impl Manifest {
     }
 }
 
-fn inputs(list: &str, names: &[String]) -> Result<Vec<Option<InputName>>, String> {
+fn inputs(list: &str, names: &[String]) -> Result<Vec<InputPattern>, String> {
     if names.len() > MOST_INPUTS {
         return Err(format!("{list} names {} inputs, at most {MOST_INPUTS} can be", names.len()));
     }
     names
         .iter()
-        .map(|name| match name.strip_suffix('?') {
-            Some(optional) => Ok(InputName::parse(optional)),
-            None => InputName::parse(name).map(Some).ok_or_else(|| {
+        .map(|name| {
+            InputPattern::parse(name).ok_or_else(|| {
                 let shown = crate::fault::bounded(name);
                 format!("{list} names {shown:?}, which this host does not know")
-            }),
+            })
         })
         .collect()
 }
@@ -145,9 +144,7 @@ mod tests {
     fn an_unknown_input_fails_unless_it_is_optional() {
         let mut manifest = raw();
         manifest.request_inputs = vec!["header:x-a".to_owned(), "moon.phase?".to_owned()];
-        let read = Manifest::read(manifest).unwrap();
-        assert!(read.request_inputs[0].is_some());
-        assert!(read.request_inputs[1].is_none());
+        assert_eq!(Manifest::read(manifest).unwrap().request_inputs.len(), 2);
 
         let mut manifest = raw();
         manifest.request_inputs = vec!["moon.phase".to_owned()];

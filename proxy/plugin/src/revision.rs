@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 
 use crate::breaker::{Breaker, End, Ticket};
 use crate::capability::Capabilities;
-use crate::fault::Failure;
+use crate::fault::{ConfigureError, Failure};
 use crate::guest::Guest;
 use crate::hook::Hooks;
+use crate::input::{InputName, InputPattern};
 use crate::instance::Instance;
 use crate::judge::{self, Bounds, Wrong};
 use crate::loaded::Loaded;
@@ -45,11 +46,32 @@ impl<T> Report<T> {
     }
 }
 
+/// One configuration, and the inputs that its calls are given.
+struct Configured {
+    config: Config,
+    request: Vec<Option<InputName>>,
+    response: Vec<Option<InputName>>,
+}
+
+impl Configured {
+    /// The error is a sentence for the operator.
+    fn new(manifest: &Manifest, config: Config) -> Result<Self, String> {
+        // A plugin may take a configuration that is no JSON; then it cannot take names out of it.
+        let json = serde_json::from_slice(&config.json).unwrap_or(serde_json::Value::Null);
+        let resolve = |patterns: &[InputPattern]| {
+            patterns.iter().map(|pattern| pattern.resolve(&json)).collect::<Result<Vec<_>, _>>()
+        };
+        let request = resolve(&manifest.request_inputs)?;
+        let response = resolve(&manifest.response_inputs)?;
+        Ok(Self { config, request, response })
+    }
+}
+
 /// A plugin with its configurations. Dropping it frees its instances and, with the last revision of a
 /// [`Loaded`], its code: do that off the request threads.
 pub struct Revision {
     loaded: Arc<Loaded>,
-    configs: Vec<Config>,
+    configs: Vec<Configured>,
     capabilities: Arc<Capabilities>,
     pool: Pool<Box<Instance>>,
     gate: Gate,
@@ -65,9 +87,22 @@ impl fmt::Debug for Revision {
 }
 
 impl Revision {
-    pub(crate) fn new(loaded: Arc<Loaded>, configs: Vec<Config>, may: Capabilities) -> Self {
+    pub(crate) fn new(
+        loaded: Arc<Loaded>,
+        configs: Vec<Config>,
+        may: Capabilities,
+    ) -> Result<Self, ConfigureError> {
+        let configure =
+            |config: Config| {
+                let id = config.id;
+                Configured::new(loaded.manifest(), config).map_err(|reason| {
+                    ConfigureError::Refused { plugin: loaded.name().to_owned(), config: id, reason }
+                })
+            };
+        let mut configs = configs.into_iter().map(configure).collect::<Result<Vec<_>, _>>()?;
+        configs.sort_by_key(|configured| configured.config.id);
         let pool = Pool::new(loaded.budget.instances);
-        Self { loaded, configs, capabilities: Arc::new(may), pool, gate: Gate::default() }
+        Ok(Self { loaded, configs, capabilities: Arc::new(may), pool, gate: Gate::default() })
     }
 
     /// A number that no other revision in this process has.
@@ -107,22 +142,26 @@ impl Revision {
 
     /// `routing.select`. A plugin without this hook passes.
     pub fn select(&self, request: &RequestHead<'_>) -> Report<Routing> {
-        let names = &self.manifest().request_inputs;
-        self.call(request.exchange, request.config, judge::routing, Routing::Pass, |instance| {
-            let hook = instance.routing.as_ref()?;
-            let values = Values::read(request.inputs, names);
-            let inputs = values.lowered();
-            Some(hook.call_select(&mut instance.store, request.lowered(&inputs)))
-        })
+        self.call(
+            request.exchange,
+            request.config,
+            judge::routing,
+            Routing::Pass,
+            |instance, given| {
+                let hook = instance.routing.as_ref()?;
+                let values = Values::read(request.inputs, &given.request);
+                let inputs = values.lowered();
+                Some(hook.call_select(&mut instance.store, request.lowered(&inputs)))
+            },
+        )
     }
 
     /// `request-filter.on-request`. A plugin without this hook passes.
     pub fn on_request(&self, request: &RequestHead<'_>) -> Report<RequestVerdict> {
-        let names = &self.manifest().request_inputs;
         let pass = RequestVerdict::Pass;
-        self.call(request.exchange, request.config, judge::request, pass, |instance| {
+        self.call(request.exchange, request.config, judge::request, pass, |instance, given| {
             let hook = instance.request_filter.as_ref()?;
-            let values = Values::read(request.inputs, names);
+            let values = Values::read(request.inputs, &given.request);
             let inputs = values.lowered();
             Some(hook.call_on_request(&mut instance.store, request.lowered(&inputs)))
         })
@@ -131,11 +170,10 @@ impl Revision {
     /// `response-filter.on-response`, with the memo that an earlier hook of this plugin left. A plugin
     /// without this hook passes.
     pub fn on_response(&self, response: &ResponseHead<'_>, memo: u64) -> Report<ResponseVerdict> {
-        let names = &self.manifest().response_inputs;
         let pass = ResponseVerdict::Pass;
-        self.call(response.exchange, response.config, judge::response, pass, |instance| {
+        self.call(response.exchange, response.config, judge::response, pass, |instance, given| {
             let hook = instance.response_filter.as_ref()?;
-            let values = Values::read(response.inputs, names);
+            let values = Values::read(response.inputs, &given.response);
             let inputs = values.lowered();
             Some(hook.call_on_response(&mut instance.store, response.lowered(&inputs), memo))
         })
@@ -159,8 +197,8 @@ impl Revision {
         let (loaded, bounded) = (&self.loaded, self.loaded.bounded());
         let guest = Guest::new(loaded.budget.memory, Some(Arc::clone(&self.capabilities)));
         let mut instance = Instance::start(&bounded, &loaded.pre, &loaded.exports, guest, time)?;
-        for config in &self.configs {
-            instance.configure(&bounded, config, time)?;
+        for configured in &self.configs {
+            instance.configure(&bounded, &configured.config, time)?;
         }
         Ok(Box::new(instance))
     }
@@ -173,8 +211,12 @@ impl Revision {
         config: u32,
         judge: impl FnOnce(R, Bounds) -> Result<T, Wrong>,
         pass: T,
-        run: impl FnOnce(&mut Instance) -> Option<wasmtime::Result<R>>,
+        run: impl FnOnce(&mut Instance, &Configured) -> Option<wasmtime::Result<R>>,
     ) -> Report<T> {
+        let Some(given) = self.configured(config) else {
+            let reason = "this revision was not given it".to_owned();
+            return Report::not_called(Err(Failure::Unconfigured { config, reason }));
+        };
         let begin = Instant::now();
         let Some(ticket) = self.gate.ask(begin) else {
             return Report::not_called(Err(Failure::Open));
@@ -183,7 +225,7 @@ impl Revision {
         let mut memory = 0;
         let outcome = self.lease(&mut fresh).and_then(|(mut lease, mut instance)| {
             instance.begin(&self.loaded.bounded(), exchange, config);
-            let returned = run(&mut instance);
+            let returned = run(&mut instance, given);
             memory = instance.memory();
             let verdict = match returned {
                 None => pass,
@@ -207,6 +249,11 @@ impl Revision {
         };
         self.gate.tell(begin + time, &ticket, end);
         Report { outcome, time, memory, fresh }
+    }
+
+    fn configured(&self, id: u32) -> Option<&Configured> {
+        let index = self.configs.binary_search_by_key(&id, |one| one.config.id).ok()?;
+        self.configs.get(index)
     }
 
     /// An instance to call, and the place in the pool that it takes.

@@ -70,7 +70,9 @@ impl RequestFilter for Capable {
                 String::new()
             }
             "/instances" => match instances::of_service("web") {
-                Ok(found) => found.iter().map(|one| format!("{}@{} ", one.id, one.region)).collect(),
+                Ok(found) => {
+                    found.iter().map(|one| format!("{}@{} ", one.id, one.region)).collect()
+                }
                 Err(error) => error,
             },
             "/inputs" => {

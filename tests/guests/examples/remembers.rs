@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use hither_plugin::{NoConfig, Plugin, Request, RequestFilter, RequestPatch, RequestVerdict, plugin};
+use hither_plugin::{
+    NoConfig, Plugin, Request, RequestFilter, RequestPatch, RequestVerdict, plugin,
+};
 
 struct Remembers(Cell<u64>);
 

@@ -7,8 +7,7 @@ struct Route;
 #[plugin(routing)]
 impl Plugin for Route {
     type Config = NoConfig;
-    const REQUEST_INPUTS: &'static [&'static str] =
-        &["header:x-tenant", "header:x-tier"];
+    const REQUEST_INPUTS: &'static [&'static str] = &["header:x-tenant", "header:x-tier"];
 
     fn configure(_: NoConfig) -> Result<Self, String> {
         Ok(Self)

@@ -30,7 +30,10 @@ pub fn package(name: &str) -> PathBuf {
     built(&format!("{}.wasm", name.replace('-', "_")))
 }
 
-#[expect(clippy::panic, reason = "only tests call this, and a test without its plugin cannot go on")]
+#[expect(
+    clippy::panic,
+    reason = "only tests call this, and a test without its plugin cannot go on"
+)]
 fn built(file: &str) -> PathBuf {
     let path = target_dir().join(TARGET).join(PROFILE).join(file);
     if !path.is_file() {
@@ -41,7 +44,10 @@ fn built(file: &str) -> PathBuf {
 
 /// Runs `cargo build`, in a target folder of its own: the one of the tests is locked while they are
 /// built. Where nextest runs each test as a process, the first one of a run builds for all.
-#[expect(clippy::panic, reason = "only tests call this, and a test without its plugin cannot go on")]
+#[expect(
+    clippy::panic,
+    reason = "only tests call this, and a test without its plugin cannot go on"
+)]
 fn cargo(what: &str, arguments: &[&str]) {
     let stamp = env::var("NEXTEST_RUN_ID")
         .ok()

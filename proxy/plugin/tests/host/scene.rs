@@ -1,0 +1,161 @@
+//! What every test needs: a host, its environment, plugins, requests. No promises here.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hither_plugin_host::{
+    Budget, Capability, Config, Environment, Host, HostOptions, InputName, Inputs, InstanceView,
+    Level, LoadError, Loaded, LogLine, Metric, MetricSink, Protocol, Report, RequestHead,
+    RequestVerdict, ResponseHead, Revision, Spec, Values,
+};
+use http::{Method, StatusCode};
+use parking_lot::Mutex;
+
+/// What the plugins of a test said and asked.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) lines: Mutex<Vec<(Level, String, Vec<(String, String)>, u64)>>,
+    pub(crate) metrics: Arc<Mutex<Vec<(usize, f64)>>>,
+    pub(crate) services: Mutex<HashMap<String, Vec<InstanceView>>>,
+}
+
+struct Sink(Arc<Mutex<Vec<(usize, f64)>>>);
+
+impl MetricSink for Sink {
+    fn add(&self, metric: usize, delta: u64) {
+        self.0.lock().push((metric, f64::from(u32::try_from(delta).unwrap())));
+    }
+    fn set(&self, metric: usize, value: f64) {
+        self.0.lock().push((metric, value));
+    }
+    fn observe(&self, metric: usize, value: f64) {
+        self.0.lock().push((metric, value));
+    }
+}
+
+impl Environment for World {
+    fn log_enabled(&self, _: &str, level: Level) -> bool {
+        level >= Level::Info
+    }
+    fn log(&self, line: &LogLine<'_>) {
+        let fields = line.fields.to_vec();
+        self.lines.lock().push((line.level, line.message.to_owned(), fields, line.dropped));
+    }
+    fn metrics(&self, _: &str, _: &[Metric]) -> Result<Arc<dyn MetricSink>, String> {
+        Ok(Arc::new(Sink(Arc::clone(&self.metrics))))
+    }
+    fn instances(&self, service: &str) -> Option<Vec<InstanceView>> {
+        self.services.lock().get(service).cloned()
+    }
+}
+
+pub(crate) fn host() -> (Host, Arc<World>) {
+    let world = Arc::new(World::default());
+    let host = Host::new(HostOptions::new(Arc::clone(&world) as Arc<dyn Environment>));
+    (host.expect("the host starts"), world)
+}
+
+pub(crate) fn bytes(guest: &str) -> Vec<u8> {
+    fs::read(hither_guests::guest(guest)).expect("the guest can be read")
+}
+
+/// A guest with every capability granted and its time budget stretched: what is tested is rarely the
+/// time, and the machine may be busy.
+pub(crate) fn spec(guest: &str) -> Spec {
+    Spec {
+        grants: Capability::ALL.to_vec(),
+        budget: Budget { time: Duration::from_millis(200), ..Budget::default() },
+        ..Spec::new(guest, bytes(guest))
+    }
+}
+
+pub(crate) fn load(host: &Host, spec: Spec) -> Arc<Loaded> {
+    host.load(spec).unwrap_or_else(|error| panic!("it does not load: {error}"))
+}
+
+pub(crate) fn refused(host: &Host, spec: Spec) -> LoadError {
+    match host.load(spec) {
+        Ok(_) => panic!("it was loaded"),
+        Err(error) => error,
+    }
+}
+
+pub(crate) fn one_config(json: &str) -> Vec<Config> {
+    vec![Config { id: 0, json: json.as_bytes().to_vec() }]
+}
+
+/// Loaded, and configured with `{}` as configuration 0.
+pub(crate) fn revision(host: &Host, spec: Spec) -> Arc<Revision> {
+    load(host, spec).configure(one_config("{}")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Inputs by the names that the contract gives them.
+#[derive(Default)]
+pub(crate) struct Given(pub(crate) Vec<(&'static str, &'static str)>);
+
+impl Inputs for Given {
+    fn read<'a>(&'a self, name: &InputName, values: &mut Values<'a>) {
+        let name = name.to_string();
+        for (_, value) in self.0.iter().filter(|(given, _)| *given == name) {
+            values.push(value.as_bytes());
+        }
+    }
+}
+
+pub(crate) fn request<'a>(path: &'a str, inputs: &'a Given) -> RequestHead<'a> {
+    RequestHead {
+        exchange: 1,
+        now_ms: 1_700_000_000_000,
+        config: 0,
+        method: &Method::GET,
+        protocol: Protocol::Http11,
+        tls: false,
+        end_of_stream: true,
+        authority: "example.com",
+        path,
+        inputs,
+    }
+}
+
+pub(crate) fn response(inputs: &Given) -> ResponseHead<'_> {
+    ResponseHead {
+        exchange: 1,
+        now_ms: 1_700_000_000_000,
+        config: 0,
+        status: StatusCode::OK,
+        from_cache: false,
+        end_of_stream: true,
+        inputs,
+    }
+}
+
+/// Asks the request filter about a path.
+pub(crate) fn ask(revision: &Revision, path: &str) -> Report<RequestVerdict> {
+    revision.on_request(&request(path, &Given::default()))
+}
+
+/// The value of one metadata key in a request filter's answer.
+pub(crate) fn metadata(report: &Report<RequestVerdict>, key: &str) -> String {
+    match &report.outcome {
+        Ok(RequestVerdict::Next(patch)) => {
+            let found = patch.metadata.iter().find(|(name, _)| name == key);
+            found.map(|(_, value)| value.clone()).expect("the key is there")
+        }
+        other => panic!("no patch: {other:?}"),
+    }
+}
+
+/// Waits until a condition holds, and says what it last was when it never does.
+pub(crate) fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> (bool, T)) {
+    let begin = Instant::now();
+    loop {
+        let (good, last) = look();
+        if good {
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "{what}: {last:?}");
+        std::thread::yield_now();
+    }
+}
