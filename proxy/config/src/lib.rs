@@ -7,6 +7,24 @@
 //!
 //! It must not know how a plan is carried out, and it reads neither the environment nor any file
 //! but the one it is given.
+//!
+//! ```
+//! use std::num::NonZeroUsize;
+//! use hither_config::{Environment, Source, load};
+//!
+//! let environment = Environment::new("ams-edge-1", NonZeroUsize::MIN, |name| std::env::var(name).ok());
+//! let source = Source::new("hither.toml", "/etc/hither", r#"
+//!     [[listener]]
+//!     adress = "127.0.0.1:8080"
+//!     [[service.web.instance]]
+//!     id = "ams-1"
+//!     address = "127.0.0.1:9001"
+//! "#);
+//! let report = load(&source, &environment).unwrap_err();
+//! let problem = &report.problems()[0];
+//! assert_eq!((problem.line, problem.column), (Some(3), Some(5)));
+//! assert_eq!(problem.label.as_deref(), Some("did you mean `address`?"));
+//! ```
 
 mod check;
 mod environment;

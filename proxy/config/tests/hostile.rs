@@ -151,3 +151,24 @@ fn deep_wide_and_long_files_are_refused_in_time() {
         check(&text);
     }
 }
+
+#[test]
+fn nothing_in_a_file_or_a_schema_steers_the_terminal() {
+    // A C1 control and a right-to-left override, which TOML allows inside texts, on a line that an
+    // example repeats.
+    let file =
+        "\"\u{9b}31m\u{202e}\" = 1\n\"\u{9b}31m\u{202e}\" = 1\n[plugin.headers.config]\nx = 1\n";
+    check(file);
+    let environment = Environment::new("edge", NonZeroUsize::MIN, |_| None);
+    let source = Source::new("hither.toml", "/", file);
+    let report = load(&source, &environment).expect_err("a key written twice");
+    let schema =
+        "{\"properties\": {\"x\": {\"type\": \"null\", \"description\": \"\\u009b2J\\u202e\"}}}";
+    let of_plugin = Source::new("hither.toml", "/", "[plugin.headers.config]\nx = 1\n")
+        .check_plugin_config("headers", schema)
+        .expect_err("x is no null");
+    for text in [report.to_string(), of_plugin.to_string()] {
+        assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text:?}");
+        assert!(text.contains('\u{fffd}'), "the characters are shown as signs: {text:?}");
+    }
+}
