@@ -7,3 +7,5 @@
 )]
 
 mod origin;
+mod support;
+mod worked_example;

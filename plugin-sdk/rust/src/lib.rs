@@ -67,3 +67,8 @@ pub use bindings::routing::exports::hither::plugin::routing::{Decision, Target};
 pub use export::{Adapter, Configured};
 pub use plugin::{Exports, Metric, NoConfig, Plugin, RequestFilter, ResponseFilter, Routing, hook};
 pub use request::{Request, Response};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

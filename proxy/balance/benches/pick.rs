@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fastrand::Rng;
 use hither_balance::{Balancer, InstanceSpec, Permit, Picked, Policy, Wanted};
 
@@ -53,13 +53,6 @@ fn pick_and_release(criterion: &mut Criterion) {
                 let place = rng.usize(0..held.len());
                 held[place] = permit(&service, &mut rng);
             });
-        });
-        group.bench_function(BenchmarkId::new("turnover_without_pick", size), |bencher| {
-            bencher.iter_batched(
-                || rng.usize(0..held.len()),
-                |p| black_box(held[p].in_flight()),
-                BatchSize::SmallInput,
-            );
         });
     }
     group.finish();

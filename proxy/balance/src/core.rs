@@ -4,6 +4,7 @@
 //! then looks for waiters; a newcomer announces itself and then looks for room. All four steps
 //! are sequentially consistent, so at least one of the two sees the other.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicUsize, fence};
@@ -156,7 +157,7 @@ impl<T> Core<T> {
         let table = self.table.load();
         let seat = table.seats.seat_of(live);
         if let Some(instance) = seat.and_then(|seat| table.instances.get(seat)) {
-            while let Some(line) = queue.earliest(|_, line| line.requirement.admits(instance)) {
+            while let Some(line) = queue.earliest(|line| line.requirement.admits(instance)) {
                 let Some(word) = live.take_below(table.seats.limits.hard) else { break };
                 let band = table.seats.limits.band(word as u32);
                 table.seats.settle(instance.seat as usize);
@@ -176,23 +177,24 @@ impl<T> Core<T> {
         wake(wakers);
     }
 
-    /// Serves, in their order, all who wait and for whom there is room anywhere.
+    /// Serves, in their order, all who wait and for whom there is room anywhere. A line that finds
+    /// none is out: what is given back from here on is offered by whoever gives it back.
     pub(crate) fn serve(&self, queue: &mut Queue<T>, table: &Table<T>, wakers: &mut Wakers) {
-        let mut stuck: SmallVec<[u64; 8]> = SmallVec::new();
         let mut rng = queue.rng.clone();
         let mut draw = Draw { rng: &mut rng, revealed: false };
-        while let Some(line) = queue.earliest(|line, _| !stuck.contains(&line)) {
-            let permit = queue.line(line).and_then(|l| {
-                let head = l.head()?;
-                l.requirement.with(&head.prefer, |wanted| take(table, wanted, &mut draw))
+        let mut heads = queue.heads();
+        while let Some(Reverse((_, line))) = heads.pop() {
+            let permit = queue.line(line).and_then(|entry| {
+                let prefer = &entry.head()?.1.prefer;
+                entry.requirement.with(prefer, |wanted| take(table, wanted, &mut draw))
             });
-            match permit {
-                Some(permit) => self.hand_over(queue, line, permit, wakers),
-                // What is given back from here on is offered by whoever gives it back.
-                None => stuck.push(line),
+            if let Some(permit) = permit {
+                self.hand_over(queue, line, permit, wakers);
+                let next = queue.line(line).and_then(|entry| entry.head());
+                heads.extend(next.map(|(ticket, _)| Reverse((*ticket, line))));
             }
             if std::mem::take(&mut draw.revealed) {
-                stuck.clear();
+                heads = queue.heads();
             }
         }
         queue.rng = rng;

@@ -2,7 +2,8 @@
 //!
 //! Plain data under the core's lock. Must not know instances' states, tables or permits' ways.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,12 +103,16 @@ impl<T> Queue<T> {
     }
 
     /// The line whose head has waited longest among those that `may` be looked at.
-    pub(crate) fn earliest(&self, may: impl Fn(u64, &Line<T>) -> bool) -> Option<u64> {
-        let open = self.lines.iter().filter(|(number, line)| may(**number, line));
-        let heads = open.filter_map(|(number, line)| {
-            line.tickets.first_key_value().map(|(ticket, _)| (*ticket, *number))
-        });
-        heads.min().map(|(_, line)| line)
+    pub(crate) fn earliest(&self, may: impl Fn(&Line<T>) -> bool) -> Option<u64> {
+        let lines = self.lines.iter().filter(|(_, line)| may(line));
+        let heads = lines.filter_map(|(number, line)| Some((line.head()?.0, number)));
+        heads.min().map(|(_, line)| *line)
+    }
+
+    /// The heads of all lines with their lines, the one that has waited longest on top.
+    pub(crate) fn heads(&self) -> BinaryHeap<Reverse<(u64, u64)>> {
+        let lines = self.lines.iter();
+        lines.filter_map(|(number, line)| Some(Reverse((*line.head()?.0, *number)))).collect()
     }
 
     /// The head of a line, about to be served.
@@ -135,9 +140,9 @@ impl<T> Queue<T> {
 }
 
 impl<T> Line<T> {
-    /// Who is next.
-    pub(crate) fn head(&self) -> Option<&Ticket<T>> {
-        self.tickets.first_key_value().map(|(_, ticket)| ticket)
+    /// Who is next, with its number.
+    pub(crate) fn head(&self) -> Option<(&u64, &Ticket<T>)> {
+        self.tickets.first_key_value()
     }
 
     /// How long someone has been standing here without a break.

@@ -16,7 +16,7 @@ impl Access {
 
     /// # Errors
     /// The answer that refuses.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Answer> {
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Box<Answer>> {
         match &self.token {
             Some(token) => check_token(token, headers),
             None => check_local(headers),
@@ -24,7 +24,7 @@ impl Access {
     }
 }
 
-fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Answer> {
+fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Box<Answer>> {
     let shown = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
@@ -36,7 +36,7 @@ fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Answer> {
     answer
         .headers_mut()
         .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-    Err(answer)
+    Err(Box::new(answer))
 }
 
 /// In the same time wherever they differ.
@@ -46,7 +46,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// A page in a browser on this machine can send requests here too (by a form, or by a name that
 /// resolves to 127.0.0.1). It cannot hide where it is from.
-fn check_local(headers: &HeaderMap) -> Result<(), Answer> {
+fn check_local(headers: &HeaderMap) -> Result<(), Box<Answer>> {
     let from_page = headers.contains_key(header::ORIGIN)
         || headers
             .get("sec-fetch-site")
@@ -55,7 +55,8 @@ fn check_local(headers: &HeaderMap) -> Result<(), Answer> {
     if !from_page && is_local_name(host) {
         return Ok(());
     }
-    Err(problem(StatusCode::FORBIDDEN, "the admin API without a token is for local programs only"))
+    let words = "the admin API without a token is for local programs only";
+    Err(Box::new(problem(StatusCode::FORBIDDEN, words)))
 }
 
 fn is_local_name(host: &str) -> bool {

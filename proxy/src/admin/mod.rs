@@ -36,7 +36,7 @@ impl State {
         let path = request.uri().path().to_owned();
         let live = path == "/live" || path == "/ready";
         if !live && let Err(refusal) = self.access.check(request.headers()) {
-            return refusal;
+            return *refusal;
         }
         let method = request.method().clone();
         match (&method, path.as_str()) {

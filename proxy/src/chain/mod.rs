@@ -134,8 +134,7 @@ impl Link {
             Ok(RequestVerdict::Respond(reply)) => RequestOutcome::Reply(reply),
             Ok(RequestVerdict::Next(patch)) => {
                 head.apply(&patch.edits);
-                patch.path.map(|path| head.set_path(path));
-                patch.authority.map(|authority| head.set_authority(authority));
+                head.redirect(patch.path, patch.authority);
                 exchange.note(&self.plugin.name, patch.metadata);
                 exchange.remember(place, patch.memo, patch.response_hooks);
                 RequestOutcome::Go
@@ -171,8 +170,7 @@ impl Link {
                 }
                 let mut target = *target;
                 head.apply(&target.edits);
-                target.path.take().map(|path| head.set_path(path));
-                target.authority.take().map(|authority| head.set_authority(authority));
+                head.redirect(target.path.take(), target.authority.take());
                 exchange.remember(place, target.memo, true);
                 wish.narrow(target);
                 RequestOutcome::Go
@@ -198,7 +196,9 @@ impl Link {
             Err(OnFailure::Skip) | Ok(ResponseVerdict::Pass) => ResponseOutcome::Go,
             Ok(ResponseVerdict::Respond(reply)) => ResponseOutcome::Reply(reply),
             Ok(ResponseVerdict::Next(patch)) => {
-                patch.status.map(|status| head.set_status(status));
+                if let Some(status) = patch.status {
+                    head.set_status(status);
+                }
                 head.apply(&patch.edits);
                 exchange.note(&self.plugin.name, patch.metadata);
                 ResponseOutcome::Go

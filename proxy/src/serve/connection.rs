@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use crate::snapshot::Endpoint;
 
+/// A place that a connection holds, with the service it is for.
+type Held = (Arc<str>, Arc<Permit<Endpoint>>);
+
 /// One client connection.
 pub(crate) struct Connection {
     /// The other end: the client, or the proxy in front of this edge.
@@ -20,7 +23,7 @@ pub(crate) struct Connection {
     /// The listener as configured: the key to its settings in any snapshot.
     pub(crate) listener: Arc<str>,
     /// Places held by services whose concurrency counts connections: at most one per service.
-    places: Mutex<Vec<(Arc<str>, Arc<Permit<Endpoint>>)>>,
+    places: Mutex<Vec<Held>>,
 }
 
 impl Connection {

@@ -6,7 +6,7 @@ use super::RequestFinished;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,11 +67,8 @@ fn write_all(out: impl Write, waiting: &Receiver<Vec<u8>>) {
     while let Ok(line) = waiting.recv() {
         // A full disk must not end the thread: later lines may find room again.
         let _ = out.write_all(&line);
-        loop {
-            match waiting.try_recv() {
-                Ok(line) => drop(out.write_all(&line)),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(line) = waiting.try_recv() {
+            let _ = out.write_all(&line);
         }
         let _ = out.flush();
     }

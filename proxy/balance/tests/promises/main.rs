@@ -2,5 +2,11 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as its tests do")]
 
+mod chance;
 mod example;
+mod invariants;
+mod queue;
+mod reload;
 mod service;
+mod stress;
+mod traces;

@@ -85,6 +85,12 @@ impl Service {
         self.permits.swap_remove(number).id().to_owned()
     }
 
+    /// Holds the place that the first answered waiter was given.
+    pub(crate) fn hold_answered(&mut self) {
+        let permit = self.answered().expect("its turn").expect("not refused");
+        self.permits.push(permit);
+    }
+
     /// The answer of the first waiter that has one.
     pub(crate) fn answered(&mut self) -> Option<Result<Permit<()>, Refusal>> {
         for place in 0..self.waiters.len() {

@@ -6,3 +6,4 @@ mod failure;
 mod lifetime;
 mod load;
 mod scene;
+mod shipped;

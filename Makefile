@@ -1,0 +1,53 @@
+# Hither: `make run` to try it, `make test` for everything that must hold.
+# Both set up what they need: the Rust toolchain is all that must be there.
+
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+WASM_TARGET := wasm32-unknown-unknown
+PLUGINS := tenant-router headers hello
+
+.PHONY: help setup plugins build run test lint bench fmt clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## Install what the build needs (cmake, the wasm target)
+	@.ci/setup
+
+plugins: setup ## Build the shipped plugins into target/plugins
+	@$(CARGO) build --locked --profile plugin --target $(WASM_TARGET) --target-dir target/wasm $(addprefix -p ,$(PLUGINS))
+	mkdir -p target/plugins
+	for plugin in $(PLUGINS); do
+		cp "target/wasm/$(WASM_TARGET)/plugin/$${plugin//-/_}.wasm" "target/plugins/$$plugin.wasm"
+	done
+
+build: plugins ## Build the release binary and the shipped plugins
+	@$(CARGO) build --locked --release -p hither --bin hither
+
+run: build ## Start examples/quickstart.toml and print what to try
+	@.ci/quickstart target/release/hither examples/quickstart.toml
+
+fmt: ## Format everything
+	@$(CARGO) fmt --all
+
+lint: setup ## Formatting and lints
+	@$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+test: lint ## Formatting, lints, the whole suite, doc tests
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then
+		$(CARGO) nextest run --locked --workspace
+	else
+		$(CARGO) test --locked --workspace --lib --bins --tests
+	fi
+	$(CARGO) test --locked --workspace --doc
+
+## CPU per request against bare Pingora and, where installed, nginx and Envoy
+	@tests/load/run
+
+clean: ## Remove what was built
+	@$(CARGO) clean

@@ -1,0 +1,76 @@
+//! P4, P7, P8: ties are uniform, names do not matter, and a seed determines everything.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hither_balance::{Policy, Wanted};
+
+use crate::service::{Service, spec};
+
+const PICKS: usize = 100_000;
+
+/// How often each instance is picked, one request after the other.
+fn shares(service: &mut Service) -> BTreeMap<String, usize> {
+    let mut shares = BTreeMap::new();
+    for _ in 0..PICKS {
+        service.arrive(&Wanted::default()).expect("an idle service");
+        *shares.entry(service.end_one(0)).or_default() += 1;
+    }
+    shares
+}
+
+fn ties(count: usize) -> Service {
+    let rtt = Some(Duration::from_millis(3));
+    let specs = (0..count).map(|n| spec(&n.to_string(), "ams", rtt)).collect();
+    Service::of(Policy::default(), specs)
+}
+
+fn assert_even(shares: &BTreeMap<String, usize>, among: usize) {
+    assert_eq!(shares.len(), among, "everyone gets something");
+    for (id, picks) in shares {
+        let share = *picks as f64 / PICKS as f64;
+        assert!((share - 1.0 / among as f64).abs() < 0.01, "{id} got {share}");
+    }
+}
+
+#[test]
+fn a_serial_client_spreads_over_equally_close_instances() {
+    assert_even(&shares(&mut ties(7)), 7);
+}
+
+#[test]
+fn ties_are_uniform_in_a_service_with_an_index() {
+    assert_even(&shares(&mut ties(80)), 80);
+}
+
+/// Few are left at the end of a long row: without counts, the first of them would get nearly all.
+#[test]
+fn ties_are_uniform_in_a_service_with_an_index_and_gaps() {
+    let mut service = ties(2_000);
+    for id in 0..1_991 {
+        service.balancer.set_draining(&id.to_string(), true);
+    }
+    assert_even(&shares(&mut service), 9);
+}
+
+/// The places in the list of everyone who is picked while requests pile up.
+fn trace(prefix: &str, count: usize) -> Vec<usize> {
+    let name = |n: usize| format!("{prefix}{}", (n * 7_919) % 10_007);
+    let specs = (0..count).map(|n| {
+        let rtt = Some(Duration::from_millis([1, 9, 120][n % 3]));
+        spec(&name(n), &format!("{prefix}{}", n % 3), rtt)
+    });
+    let mut service = Service::of(Policy::default(), specs.collect());
+    service.hold(300);
+    let places: BTreeMap<String, usize> = (0..count).map(|n| (name(n), n)).collect();
+    service.permits.iter().map(|permit| places[permit.id()]).collect()
+}
+
+#[test]
+fn names_change_nothing_and_the_same_seed_gives_the_same_trace() {
+    for count in [10, 300] {
+        let first = trace("a", count);
+        assert_eq!(first, trace("a", count), "P8");
+        assert_eq!(first, trace("zz", count), "P7");
+    }
+}
