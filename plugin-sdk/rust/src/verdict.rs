@@ -15,6 +15,7 @@ fn pair(name: impl Into<String>, value: impl Into<String>) -> Pair {
     Pair { name: name.into(), value: value.into() }
 }
 
+#[allow(clippy::derivable_impls, reason = "the type is generated")]
 impl Default for Edits {
     fn default() -> Self {
         Self { remove: Vec::new(), set: Vec::new(), append: Vec::new() }

@@ -1,5 +1,7 @@
 //! What one call of a plugin costs, by what it asks for, and what a fresh instance costs beside it.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot start has nothing to say")]
+
 use std::fs;
 use std::hint::black_box;
 use std::sync::Arc;
