@@ -7,5 +7,6 @@
 )]
 
 mod origin;
+mod readme;
 mod support;
 mod worked_example;
