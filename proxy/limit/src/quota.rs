@@ -63,9 +63,11 @@ impl Quota {
     /// until they may. If they are more than the burst, waiting never helps.
     pub(crate) fn charge(&self, tat: u64, now: u64, cost: u32) -> Result<u64, u64> {
         let units = self.interval.saturating_mul(u64::from(cost));
-        let moved = tat.max(now).saturating_add(units);
-        let ahead = moved - now;
-        if ahead <= self.tolerance { Ok(moved) } else { Err(ahead - self.tolerance) }
+        let ahead = tat.saturating_sub(now).saturating_add(units);
+        match now.checked_add(ahead) {
+            Some(moved) if ahead <= self.tolerance => Ok(moved),
+            _ => Err(ahead.saturating_sub(self.tolerance).max(1)),
+        }
     }
 
     pub(crate) fn passed(&self, tat: u64, now: u64) -> Decision {

@@ -5,6 +5,13 @@
 
 const SLOTS: usize = 4;
 
+/// How many keys may move on to make room for one. Two fill a table to nine tenths.
+const MOVES: u32 = 2;
+
+/// Nanoseconds for which a shard that was found full is taken to be so, unless one of a new key's
+/// own buckets has a place: searching costs the most when a flood of keys makes it useless.
+const FULL_FOR: u64 = 10_000_000;
+
 /// A key's mark and its theoretical arrival time; mark 0 is a free slot.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
@@ -25,12 +32,19 @@ pub(crate) struct Shard {
     /// to a clock that goes forward; where the clock stands still or steps back, new keys start
     /// here and nobody gains by having been forgotten.
     floor: u64,
+    /// Until when there is no point in searching or growing.
+    full_until: u64,
 }
 
 impl Shard {
     /// At most `slots`, rounded up to whole buckets.
     pub(crate) fn new(slots: usize) -> Self {
-        Self { buckets: vec![Bucket::default()], most: slots.div_ceil(SLOTS).max(1), floor: 0 }
+        Self {
+            buckets: vec![Bucket::default()],
+            most: slots.div_ceil(SLOTS).max(1),
+            floor: 0,
+            full_until: 0,
+        }
     }
 
     /// The arrival time of a key that is here.
@@ -47,11 +61,18 @@ impl Shard {
         loop {
             if let Some((bucket, slot)) = self.room(mark, now) {
                 let slot = self.buckets.get_mut(bucket)?.0.get_mut(slot)?;
-                self.floor = self.floor.max(slot.tat);
+                // What is still active here has been moved on, not forgotten.
+                if slot.tat <= now {
+                    self.floor = self.floor.max(slot.tat);
+                }
                 *slot = Slot { mark, tat: tat.max(self.floor) };
                 return Some(&mut slot.tat);
             }
+            if now < self.full_until {
+                return None;
+            }
             if !self.grow(now) {
+                self.full_until = now.saturating_add(FULL_FOR);
                 return None;
             }
         }
@@ -75,7 +96,10 @@ impl Shard {
             (Some((_, a)), Some((slot, b))) if b > a => Some((second, slot)),
             (Some((slot, _)), _) => Some((first, slot)),
             (None, Some((slot, _))) => Some((second, slot)),
-            (None, None) => self.make_room(first, now).or_else(|| self.make_room(second, now)),
+            (None, None) if now < self.full_until => None,
+            (None, None) => {
+                self.make_room(first, now, MOVES).or_else(|| self.make_room(second, now, MOVES))
+            }
         }
     }
 
@@ -87,16 +111,24 @@ impl Shard {
         Some((slot, 1 + idle.count()))
     }
 
-    fn make_room(&mut self, bucket: usize, now: u64) -> Option<(usize, usize)> {
-        let slots = self.buckets.get(bucket)?.0;
-        for (number, slot) in slots.iter().enumerate() {
+    /// Empties a slot of a full bucket by moving its key to that key's other bucket, where, at
+    /// most `moves` deep, another key may have to move first. What is left in the slot is a copy.
+    fn make_room(&mut self, bucket: usize, now: u64, moves: u32) -> Option<(usize, usize)> {
+        for number in 0..SLOTS {
+            let slot = self.buckets.get(bucket)?.0[number];
             let (first, second) = homes(slot.mark, self.buckets.len());
             let other = if first == bucket { second } else { first };
-            if let Some((free, _)) = self.free(other, now) {
-                let forgotten = std::mem::replace(&mut self.buckets.get_mut(other)?.0[free], *slot);
+            let free = match self.free(other, now) {
+                Some((free, _)) => Some(free),
+                None if moves > 1 => self.make_room(other, now, moves - 1).map(|(_, free)| free),
+                None => None,
+            };
+            let Some(free) = free else { continue };
+            let forgotten = std::mem::replace(&mut self.buckets.get_mut(other)?.0[free], slot);
+            if forgotten.tat <= now {
                 self.floor = self.floor.max(forgotten.tat);
-                return Some((bucket, number));
             }
+            return Some((bucket, number));
         }
         None
     }
@@ -108,8 +140,8 @@ impl Shard {
         if size <= self.buckets.len() {
             return false;
         }
-        let mut larger =
-            Self { buckets: vec![Bucket::default(); size], most: self.most, floor: self.floor };
+        let mut larger = Self { buckets: vec![Bucket::default(); size], ..Self::new(0) };
+        (larger.most, larger.floor) = (self.most, self.floor);
         for slot in self.buckets.iter().flat_map(|bucket| bucket.0) {
             if slot.tat <= now {
                 larger.floor = larger.floor.max(slot.tat);

@@ -16,6 +16,9 @@ use crate::shard::Shard;
 /// Enough that threads seldom meet at one lock.
 const SHARDS: usize = 256;
 
+/// Keys that make a shard worth having: in smaller ones, chance would fill some before others.
+const KEYS_PER_SHARD: usize = 4096;
+
 /// Slots for every two keys; a table with two choices and moves fills well beyond two thirds.
 const SLOTS_FOR_TWO: usize = 3;
 
@@ -51,10 +54,11 @@ impl KeyedCharge {
 impl KeyedGcra {
     /// An empty table. It takes memory as keys come: 24 bytes per key, at most.
     pub fn new(max_keys: usize) -> Self {
-        let slots = (max_keys * SLOTS_FOR_TWO / 2).div_ceil(SHARDS);
+        let shards = (max_keys / KEYS_PER_SHARD).clamp(1, SHARDS);
+        let slots = (max_keys * SLOTS_FOR_TWO / 2).div_ceil(shards);
         let shard = || Padded(Mutex::new(Shard::new(slots)));
         Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
+            shards: (0..shards).map(|_| shard()).collect(),
             parents: (0..PARENTS).map(|_| Gcra::new()).collect(),
         }
     }
@@ -120,7 +124,8 @@ impl KeyedGcra {
     }
 
     fn shard(&self, key: &Key) -> &Mutex<Shard> {
-        &self.shards[key.shard as usize % SHARDS].0
+        let scaled = u64::from(key.shard) * self.shards.len() as u64;
+        &self.shards[(scaled >> 32) as usize].0
     }
 
     fn parent(&self, key: &Key) -> &Gcra {

@@ -1,0 +1,71 @@
+//! What a check costs: one bucket, one of a million keys, and a service's limits together.
+
+#![allow(clippy::expect_used, missing_docs, reason = "a bench fails loudly")]
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use hither_limit::{Gcra, KeyKind, KeySeed, KeyedGcra, LimitSpec, Limiter, Quota, Rate, Subject};
+
+/// One unit per second and key.
+const SLOW: Rate = Rate { units: NonZeroU32::MIN, per: Duration::from_secs(1) };
+
+fn addresses(count: usize) -> Vec<IpAddr> {
+    let mut rng = fastrand::Rng::with_seed(1);
+    (0..count).map(|_| Ipv6Addr::from_bits(rng.u128(..)).into()).collect()
+}
+
+fn direct(criterion: &mut Criterion) {
+    let quota =
+        Quota::new(Rate { units: NonZeroU32::MAX, per: Duration::from_secs(1) }, NonZeroU32::MAX);
+    let bucket = Gcra::new();
+    let mut now = 0;
+    criterion.bench_function("direct", |bencher| {
+        bencher.iter(|| {
+            now += 100;
+            black_box(bucket.check(&quota, now, 1))
+        });
+    });
+}
+
+fn keyed(criterion: &mut Criterion) {
+    let burst = NonZeroU32::MAX;
+    let quota = Quota::new(SLOW, burst);
+    let seed = KeySeed::new([7; 16]);
+    for count in [1_000, 1_000_000] {
+        let table = KeyedGcra::new(count);
+        let addresses = addresses(count);
+        for address in &addresses {
+            assert!(table.check(&quota, &seed.client(*address), 0, 1).allowed);
+        }
+        let mut rng = fastrand::Rng::with_seed(2);
+        criterion.bench_function(&format!("keyed/{count}"), |bencher| {
+            bencher.iter(|| {
+                let key = seed.client(addresses[rng.usize(0..count)]);
+                black_box(table.check(&quota, &key, 1, 1))
+            });
+        });
+    }
+}
+
+fn service(criterion: &mut Criterion) {
+    let spec = |name: &str, key| LimitSpec {
+        name: name.into(),
+        key,
+        rate: SLOW,
+        burst: NonZeroU32::MAX,
+        shadow: false,
+    };
+    let specs = vec![spec("all", KeyKind::Service), spec("each", KeyKind::ClientAddress)];
+    let limiter = Limiter::new(specs, KeySeed::new([7; 16])).expect("different names");
+    let subject = Subject { client: "192.0.2.1".parse().expect("an address") };
+    criterion.bench_function("service_and_client", |bencher| {
+        bencher.iter(|| black_box(limiter.check(&subject, 1, 1)));
+    });
+}
+
+criterion_group!(benches, direct, keyed, service);
+criterion_main!(benches);

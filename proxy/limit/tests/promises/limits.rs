@@ -1,0 +1,125 @@
+//! Several limits of one service: all or none, shadow, reloads.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use hither_limit::{DuplicateName, KeyKind, KeySeed, LimitSpec, Limiter, Subject};
+
+use crate::rate;
+
+pub(crate) fn limit(name: &str, key: KeyKind, units: u32, burst: u32) -> LimitSpec {
+    LimitSpec {
+        name: name.into(),
+        key,
+        rate: rate(units, Duration::from_secs(1)),
+        burst: NonZeroU32::new(burst).expect("not zero"),
+        shadow: false,
+    }
+}
+
+pub(crate) fn limiter(specs: Vec<LimitSpec>) -> Limiter {
+    Limiter::new(specs, KeySeed::new([9; 16])).expect("different names")
+}
+
+pub(crate) fn client(last: u8) -> Subject {
+    Subject { client: [192, 0, 2, last].into() }
+}
+
+fn both() -> Vec<LimitSpec> {
+    vec![limit("all", KeyKind::Service, 1, 5), limit("each", KeyKind::ClientAddress, 1, 2)]
+}
+
+fn refused_by(limiter: &Limiter, subject: &Subject, cost: u32) -> Option<String> {
+    let outcome = limiter.check(subject, cost, 0);
+    let by = limiter.refusal(&outcome).map(|refusal| refusal.spec.name.clone());
+    assert_eq!(by.is_none(), outcome.allowed());
+    by
+}
+
+#[test]
+fn no_limit_refuses_nothing() {
+    let none = limiter(Vec::new());
+    assert!(none.is_empty() && none.policy().is_none());
+    assert_eq!(refused_by(&none, &client(1), 1_000), None);
+}
+
+#[test]
+fn a_request_that_one_limit_refuses_is_charged_by_none() {
+    let limiter = limiter(both());
+    for _ in 0..2 {
+        assert_eq!(refused_by(&limiter, &client(1), 1), None);
+    }
+    for _ in 0..100 {
+        assert_eq!(refused_by(&limiter, &client(1), 1).as_deref(), Some("each"));
+    }
+    // Three of the service's five are left, for others.
+    for other in [2, 2, 3] {
+        assert_eq!(refused_by(&limiter, &client(other), 1), None);
+    }
+    for _ in 0..100 {
+        assert_eq!(refused_by(&limiter, &client(4), 1).as_deref(), Some("all"));
+    }
+    // What the service refused was not charged to the client either.
+    let outcome = limiter.check(&client(4), 0, 0);
+    let each = limiter.verdicts(&outcome).find(|v| v.spec.name == "each").expect("asked");
+    assert_eq!(each.decision.remaining(), 2);
+}
+
+#[test]
+fn a_cost_counts_as_that_many() {
+    let limiter = limiter(both());
+    assert_eq!(refused_by(&limiter, &client(1), 2), None);
+    assert_eq!(refused_by(&limiter, &client(1), 1).as_deref(), Some("each"));
+}
+
+#[test]
+fn a_limit_in_shadow_tells_and_lets_pass() {
+    let mut specs = both();
+    specs[1].shadow = true;
+    let limiter = limiter(specs);
+    for request in 0..5 {
+        let outcome = limiter.check(&client(1), 1, 0);
+        assert!(outcome.allowed());
+        let each = limiter.verdicts(&outcome).find(|v| v.spec.shadow).expect("asked");
+        assert_eq!(each.decision.allowed, request < 2);
+    }
+    assert_eq!(refused_by(&limiter, &client(1), 1).as_deref(), Some("all"));
+    assert!(!limiter.policy().expect("one is enforced").contains("each"));
+}
+
+#[test]
+fn a_reload_keeps_the_counts_of_a_limit_of_the_same_name_and_key() {
+    let before = limiter(both());
+    for _ in 0..2 {
+        assert_eq!(refused_by(&before, &client(1), 1), None);
+    }
+    let mut specs = both();
+    specs[0].rate = rate(2, Duration::from_secs(1));
+    let after = before.reconfigured(specs).expect("different names");
+    assert_eq!(refused_by(&after, &client(1), 1).as_deref(), Some("each"));
+    // Both count together while requests of the old snapshot end.
+    assert_eq!(refused_by(&after, &client(2), 1), None);
+    assert_eq!(refused_by(&before, &client(2), 1), None);
+    assert_eq!(refused_by(&before, &client(2), 1).as_deref(), Some("each"));
+}
+
+#[test]
+fn a_limit_of_another_name_or_key_starts_afresh() {
+    let before = limiter(both());
+    for _ in 0..2 {
+        assert_eq!(refused_by(&before, &client(1), 1), None);
+    }
+    let renamed = vec![limit("other", KeyKind::ClientAddress, 1, 2)];
+    let rekeyed = vec![limit("each", KeyKind::Service, 1, 2)];
+    for specs in [renamed, rekeyed] {
+        let after = before.reconfigured(specs).expect("different names");
+        assert_eq!(refused_by(&after, &client(1), 1), None);
+    }
+}
+
+#[test]
+fn two_limits_of_one_name_are_an_error() {
+    let twice = vec![limit("a", KeyKind::Service, 1, 1), limit("a", KeyKind::Service, 2, 2)];
+    let error = Limiter::new(twice, KeySeed::new([0; 16])).expect_err("a name twice");
+    assert_eq!(error, DuplicateName("a".into()));
+}
