@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::snapshot::Endpoint;
@@ -20,6 +20,8 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     /// Its address as a field value, made once.
     pub(crate) peer_text: HeaderValue,
+    /// The same as an element of `Forwarded` (RFC 7239), made once.
+    pub(crate) forwarded: HeaderValue,
     /// The listener as configured: the key to its settings in any snapshot.
     pub(crate) listener: Arc<str>,
     /// Places held by services whose concurrency counts connections: at most one per service.
@@ -28,9 +30,21 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(peer: SocketAddr, listener: Arc<str>) -> Arc<Connection> {
-        let peer_text = HeaderValue::from_str(&peer.ip().to_canonical().to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Arc::new(Connection { peer, peer_text, listener, places: Mutex::new(Vec::new()) })
+        let value = |text: &str| {
+            HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+        };
+        let address = peer.ip().to_canonical();
+        let node = match address {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => format!("\"[{v6}]\""),
+        };
+        Arc::new(Connection {
+            peer,
+            peer_text: value(&address.to_string()),
+            forwarded: value(&format!("for={node};proto=http")),
+            listener,
+            places: Mutex::new(Vec::new()),
+        })
     }
 
     /// Pingora carries a digest to every request of a connection, HTTP/2 streams included; ours

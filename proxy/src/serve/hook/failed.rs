@@ -15,6 +15,8 @@ pub(in crate::serve) async fn run(
     ctx: &mut Ctx,
 ) -> FailToProxy {
     let done = |error_code| FailToProxy { error_code, can_reuse_downstream: false };
+    // Pingora closes the connection after this, so the answer must say so.
+    session.set_keepalive(None);
     if let Some(reply) = ctx.reply.take() {
         let status = reply.status.as_u16();
         // A write that fails means that the client left, which the next read will show.

@@ -45,6 +45,7 @@ pub(in crate::serve) fn run(
     request: &mut RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
+    make_origin_form(session, request)?;
     let upgrade = wanted_upgrade(request);
     remove_hop_by_hop(request)?;
     if let Some(protocol) = upgrade {
@@ -53,6 +54,18 @@ pub(in crate::serve) fn run(
     }
     forwarded(request, ctx)?;
     via(request, session.req_header().version)
+}
+
+/// An absolute target is for proxies; an origin gets the path (RFC 9112 section 3.2.1). The guard has
+/// seen that its authority is the one in Host.
+fn make_origin_form(session: &Session, request: &mut RequestHeader) -> Result<()> {
+    let absolute = session.req_header().version != Version::HTTP_2
+        && !matches!(request.raw_path().first(), Some(b'/' | b'*'));
+    if absolute {
+        let path = request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        request.set_raw_path(path.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// The protocol that an HTTP/1.1 client asks to switch to. `h2c` is between it and us
@@ -108,22 +121,16 @@ fn forwarded(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
     let peer = &connection.peer_text;
     let host = request.headers.get(header::HOST).cloned();
     if ctx.peer_trusted {
-        let before = request.headers.get_all(X_FORWARDED_FOR).iter();
-        let mut chain: Vec<u8> = Vec::new();
-        for value in before {
-            chain.extend_from_slice(value.as_bytes());
-            chain.extend_from_slice(b", ");
-        }
-        chain.extend_from_slice(peer.as_bytes());
-        let chain = HeaderValue::from_maybe_shared(bytes::Bytes::from(chain))
-            .map_err(|_| bad_connection())?;
+        let chain = chain(&request.headers, &X_FORWARDED_FOR, peer)?;
         request.insert_header(X_FORWARDED_FOR, chain)?;
+        let chain = self::chain(&request.headers, &header::FORWARDED, &connection.forwarded)?;
+        request.insert_header(header::FORWARDED, chain)?;
         request.insert_header(HITHER_CLIENT_IP, ctx.client.to_string())?;
         if !request.headers.contains_key(X_FORWARDED_PROTO) {
             request.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static("http"))?;
         }
     } else {
-        request.remove_header(&header::FORWARDED);
+        request.insert_header(header::FORWARDED, connection.forwarded.clone())?;
         request.insert_header(X_FORWARDED_FOR, peer.clone())?;
         request.insert_header(HITHER_CLIENT_IP, peer.clone())?;
         request.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static("http"))?;
@@ -134,6 +141,17 @@ fn forwarded(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
     }
     request.insert_header(HITHER_REGION, ctx.snapshot.edge.region_value.clone())?;
     request.insert_header(crate::serve::answer::REQUEST_ID, ctx.id.as_str())
+}
+
+/// The list in all fields of this name, with `last` at its end.
+fn chain(headers: &HeaderMap, name: &HeaderName, last: &HeaderValue) -> Result<HeaderValue> {
+    let mut chain: Vec<u8> = Vec::new();
+    for value in headers.get_all(name) {
+        chain.extend_from_slice(value.as_bytes());
+        chain.extend_from_slice(b", ");
+    }
+    chain.extend_from_slice(last.as_bytes());
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)).map_err(|_| bad_connection())
 }
 
 /// RFC 9110 section 7.6.3: with the version in which the message was received.
