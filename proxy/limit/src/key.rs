@@ -4,7 +4,7 @@
 //! bucket. Must not know quotas or tables.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
@@ -24,23 +24,29 @@ impl KeySeed {
     pub fn client(&self, address: IpAddr) -> Key {
         match address.to_canonical() {
             IpAddr::V4(v4) => {
-                let parent = Ipv4Addr::from_bits(v4.to_bits() & 0xffff_ff00);
-                Key::new(self.hash(4, &v4.octets()), self.hash(24, &parent.octets()))
+                let own = u64::from(v4.to_bits());
+                Key::new(self.hash(4, own), self.scatter(own >> 8))
             }
             IpAddr::V6(v6) => {
                 let own = (v6.to_bits() >> 64) as u64;
-                let parent = Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80);
-                Key::new(self.hash(6, &own.to_be_bytes()), self.hash(48, &parent.octets()))
+                // The mark keeps a /48 apart from the numbers of v4 networks.
+                Key::new(self.hash(6, own), self.scatter(own >> 16 | 1 << 63))
             }
         }
     }
 
-    /// `kind` keeps equal bytes of different kinds apart.
-    fn hash(&self, kind: u8, bytes: &[u8]) -> u128 {
-        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
-        std::hash::Hasher::write_u8(&mut hasher, kind);
-        std::hash::Hasher::write(&mut hasher, bytes);
+    /// `kind` keeps equal numbers of different kinds apart.
+    fn hash(&self, kind: u8, number: u64) -> u128 {
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1 ^ u64::from(kind));
+        std::hash::Hasher::write_u64(&mut hasher, number);
         hasher.finish128().as_u128()
+    }
+
+    /// A quick keyed hash for parents: theirs is not an identity but a choice among a few buckets,
+    /// and nobody outside can see which.
+    fn scatter(&self, number: u64) -> u64 {
+        let product = u128::from(number ^ self.1) * u128::from(self.0 | 1);
+        (product >> 64) as u64 ^ product as u64
     }
 }
 
@@ -61,8 +67,8 @@ pub struct Key {
 
 impl Key {
     /// A key from hashes that were made elsewhere with a secret of their own.
-    pub fn new(hash: u128, parent: u128) -> Self {
-        Self { shard: (hash >> 96) as u32, mark: (hash as u64).max(1), parent: parent as u64 }
+    pub fn new(hash: u128, parent: u64) -> Self {
+        Self { shard: (hash >> 96) as u32, mark: (hash as u64).max(1), parent }
     }
 }
 

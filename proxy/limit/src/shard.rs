@@ -51,8 +51,8 @@ impl Shard {
     pub(crate) fn find(&mut self, mark: u64) -> Option<&mut u64> {
         let (first, second) = homes(mark, self.buckets.len());
         let bucket = if self.holds(first, mark) { first } else { second };
-        let slots = &mut self.buckets.get_mut(bucket)?.0;
-        slots.iter_mut().find(|slot| slot.mark == mark).map(|slot| &mut slot.tat)
+        let slot = self.buckets.get_mut(bucket)?.0.iter_mut().find(|slot| slot.mark == mark)?;
+        Some(&mut slot.tat)
     }
 
     /// A slot for a key that is not here, with at least `tat` in it; `None` if only active keys

@@ -129,6 +129,7 @@ impl KeyedGcra {
     }
 
     fn parent(&self, key: &Key) -> &Gcra {
-        &self.parents[key.parent as usize % PARENTS]
+        // The upper bits of a product are the well-mixed ones.
+        &self.parents[(key.parent >> 32) as usize % PARENTS]
     }
 }
