@@ -147,14 +147,17 @@ impl Reloader {
         }
         let built = self.builder.build(&next, Some(&current))?;
         drop(current);
-        // Bound before the swap: an address in use must reject the whole change.
+        // Bound and opened before the swap: what the system refuses must reject the whole change.
         let listeners = self.listeners.prepare(&next.plan)?;
+        let access = (state.running.plan.log.access != next.plan.log.access)
+            .then(|| crate::app::access_log(&next.plan))
+            .transpose()?;
         let id = built.snapshot.id;
         let old = self.shared.swap(built.snapshot.clone());
         built.settle();
         self.listeners.open(listeners);
-        if state.running.plan.log.access != next.plan.log.access {
-            self.shared.telemetry.log_access_to(crate::app::access_log(&next.plan)?);
+        if let Some(access) = access {
+            self.shared.telemetry.log_access_to(access);
         }
         self.draining.lock().push(old);
         let before = std::mem::replace(&mut state.running, next);
