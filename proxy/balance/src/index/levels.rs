@@ -13,8 +13,9 @@ use super::ladder::{BUSY, Ladder};
 
 const BITS: usize = 64;
 
-/// Words under one of the lowest counts: two cache lines of bits.
-const WORDS: usize = 16;
+/// Words under one of the lowest counts: few, since counting bits is slow on the oldest processors
+/// that the binary is built for.
+const WORDS: usize = 4;
 
 /// Counts under one count of the layer above, and the most of the uppermost layer.
 const FAN: usize = 32;
@@ -23,6 +24,8 @@ pub(crate) struct Levels {
     ladder: Ladder,
     /// Levels that have a seat, open ones and busy ones.
     filled: [AtomicU64; 2],
+    /// Seats of each level.
+    totals: Box<[AtomicU32]>,
     words: Box<[AtomicU64]>,
     /// Words of one level.
     width: usize,
@@ -57,6 +60,7 @@ impl Levels {
         Self {
             ladder,
             filled: [AtomicU64::new(0), AtomicU64::new(0)],
+            totals: (0..rows).map(|_| AtomicU32::new(0)).collect(),
             words: (0..width * rows).map(|_| AtomicU64::new(0)).collect(),
             width,
             layers: layers.into(),
@@ -84,8 +88,13 @@ impl Levels {
                 count.store(count.load(Relaxed) + 1, Relaxed);
             }
         }
+        if let Some(total) = self.totals.get(row) {
+            total.store(total.load(Relaxed) + 1, Relaxed);
+        }
         let (filled, bit) = self.bit(level);
-        filled.store(filled.load(Relaxed) | bit, Relaxed);
+        if filled.load(Relaxed) & bit == 0 {
+            filled.store(filled.load(Relaxed) | bit, Relaxed);
+        }
     }
 
     /// Takes a seat out of a level. Only for the one thread that writes.
@@ -94,14 +103,16 @@ impl Levels {
         if let Some(word) = self.row(row).get(seat / BITS) {
             word.store(word.load(Relaxed) & !(1 << (seat % BITS)), Relaxed);
         }
-        let mut left = 0;
         for layer in &self.layers {
             if let Some(count) = layer.count(row, seat) {
-                left = count.load(Relaxed) - 1;
-                count.store(left, Relaxed);
+                count.store(count.load(Relaxed) - 1, Relaxed);
             }
         }
-        if left == 0 && self.total(row) == 0 {
+        let left = self.total(row).saturating_sub(1);
+        if let Some(total) = self.totals.get(row) {
+            total.store(left, Relaxed);
+        }
+        if left == 0 {
             let (filled, bit) = self.bit(level);
             filled.store(filled.load(Relaxed) & !bit, Relaxed);
         }
@@ -111,15 +122,8 @@ impl Levels {
         (&self.filled[usize::from(level >= BUSY)], 1 << (level % BUSY))
     }
 
-    /// The uppermost counts of a level.
-    fn top(&self, row: usize) -> &[AtomicU32] {
-        let top = self.layers.last();
-        top.and_then(|l| l.counts.get(row * l.width..(row + 1) * l.width)).unwrap_or(&[])
-    }
-
     fn total(&self, row: usize) -> u32 {
-        let counts = self.top(row).iter().map(|count| count.load(Relaxed));
-        counts.fold(0, u32::wrapping_add)
+        self.totals.get(row).map_or(0, |total| total.load(Relaxed))
     }
 
     /// One seat of a level, each with the same chance; `None` if the counts were moving.
