@@ -1,4 +1,10 @@
 //! The host with real guests, compiled from source. Each file holds one promise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where its scene cannot be set"
+)]
 
 mod calls;
 mod capabilities;

@@ -13,10 +13,13 @@ use hither_plugin_host::{
 use http::{Method, StatusCode};
 use parking_lot::Mutex;
 
+/// Level, message, fields, and how many lines were dropped before.
+pub(crate) type Line = (Level, String, Vec<(String, String)>, u64);
+
 /// What the plugins of a test said and asked.
 #[derive(Default)]
 pub(crate) struct World {
-    pub(crate) lines: Mutex<Vec<(Level, String, Vec<(String, String)>, u64)>>,
+    pub(crate) lines: Mutex<Vec<Line>>,
     pub(crate) metrics: Arc<Mutex<Vec<(usize, f64)>>>,
     pub(crate) services: Mutex<HashMap<String, Vec<InstanceView>>>,
 }
