@@ -184,8 +184,8 @@ impl HeadScanner {
             // RFC 9112 section 3.2: HTTP/1.1 without Host is an error; 1.0 never promised one.
             (None, _) if !self.http10 => return Err(Fault::BadHost),
             // RFC 9112 section 3.2.2 would have us ignore Host; two names for one request are how
-            // caches are poisoned.
-            (Some((a, b)), Some((c, d))) if !bytes[a..b].eq_ignore_ascii_case(&bytes[c..d]) => {
+            // caches are poisoned. Pingora compares letter by letter, so that we do too.
+            (Some((a, b)), Some((c, d))) if bytes[a..b] != bytes[c..d] => {
                 return Err(Fault::BadHost);
             }
             _ => {}

@@ -7,8 +7,10 @@
 
 pub(crate) mod body;
 pub(crate) mod field;
+mod handshake;
 pub(crate) mod head;
 mod lazy_deadline;
+mod pingora_io;
 mod stream;
 
 pub(crate) use field::{is_host, is_token_byte};

@@ -2,17 +2,14 @@
 //! time.
 
 use super::body::Body;
+use super::handshake::Handshake;
 use super::head::{HeadLimits, HeadScanner};
 use super::lazy_deadline::LazyDeadline;
 use crate::fault::Fault;
 use crate::serve::connection::Connection;
-use async_trait::async_trait;
+use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora_core::protocols::raw_connect::ProxyDigest;
-use pingora_core::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
-    TimingDigest, UniqueID, UniqueIDType,
-};
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -81,10 +78,10 @@ enum Phase {
 
 /// A client's connection as Pingora sees it.
 pub(crate) struct Guard {
-    io: TcpStream,
-    connection: Arc<Connection>,
-    digest: Arc<ProxyDigest>,
-    socket: Arc<SocketDigest>,
+    pub(super) io: TcpStream,
+    pub(super) connection: Arc<Connection>,
+    pub(super) digest: Arc<ProxyDigest>,
+    pub(super) socket: Arc<SocketDigest>,
     phase: Phase,
     /// Read and not handed over; at most [`KEPT_INBOX`] of room while the connection is idle.
     inbox: Vec<u8>,
@@ -95,7 +92,9 @@ pub(crate) struct Guard {
     /// Milliseconds after `opened` by which the instance must have answered; 0 = no such deadline.
     answer_by: AtomicU64,
     tunnel: AtomicBool,
-    http2: bool,
+    pub(super) http2: bool,
+    /// Until an HTTP/2 client has sent its SETTINGS: the head's deadline holds.
+    handshake: Option<Handshake>,
     fault: AtomicU8,
 }
 
@@ -118,6 +117,7 @@ impl Guard {
             answer_by: AtomicU64::new(0),
             tunnel: AtomicBool::new(false),
             http2: false,
+            handshake: None,
             fault: AtomicU8::new(NO_FAULT),
         })
     }
@@ -179,10 +179,21 @@ impl Guard {
     }
 
     fn open_http2(&mut self) -> NextRequest {
-        // The deadline of the head stays until the client's SETTINGS have come.
         self.phase = Phase::Open;
         self.http2 = true;
+        self.handshake = Some(Handshake::default());
+        let rest = self.inbox.split_off(HTTP2_PREFACE.len());
+        self.shake_hands(&rest);
+        self.inbox.extend(rest);
         NextRequest::Http2
+    }
+
+    /// Ends the head's deadline once the client's SETTINGS have come.
+    fn shake_hands(&mut self, fresh: &[u8]) {
+        if self.handshake.as_mut().is_some_and(|handshake| handshake.advance(fresh)) {
+            self.handshake = None;
+            self.deadline.clear();
+        }
     }
 
     fn poll_open(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -190,9 +201,10 @@ impl Guard {
             self.hand_over(out, usize::MAX);
             return Poll::Ready(Ok(()));
         }
+        let before = out.filled().len();
         match Pin::new(&mut self.io).poll_read(cx, out) {
             Poll::Ready(done) => {
-                self.deadline.clear();
+                self.shake_hands(&out.filled()[before..]);
                 Poll::Ready(done)
             }
             Poll::Pending if self.deadline.poll(cx).is_ready() => {
@@ -433,48 +445,3 @@ impl AsyncWrite for Guard {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
-
-impl std::fmt::Debug for Guard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guard").field("peer", &self.connection.peer).finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl Shutdown for Guard {
-    async fn shutdown(&mut self) {
-        let _ = tokio::io::AsyncWriteExt::shutdown(&mut self.io).await;
-    }
-}
-
-impl UniqueID for Guard {
-    fn id(&self) -> UniqueIDType {
-        self.io.as_raw_fd()
-    }
-}
-
-impl Ssl for Guard {
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.http2.then_some(ALPN::H2)
-    }
-}
-
-impl GetTimingDigest for Guard {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for Guard {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        Some(self.digest.clone())
-    }
-}
-
-impl GetSocketDigest for Guard {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        Some(self.socket.clone())
-    }
-}
-
-impl Peek for Guard {}
