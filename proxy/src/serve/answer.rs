@@ -32,13 +32,20 @@ fn proxy_status(fault: Fault) -> String {
     format!("hither; error={}; details=\"{}\"", fault.proxy_status(), fault.reason())
 }
 
+/// What a 405 must tell (RFC 9110 section 15.5.6).
+const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// A whole HTTP/1.1 answer that closes the connection, for heads that never became a request.
 pub(super) fn raw(fault: Fault, id: &RequestId) -> Vec<u8> {
     let status = fault.status_code();
     let body = problem(fault, id);
+    let allow = match fault {
+        Fault::MethodNotAllowed => format!("allow: {ALLOW}\r\n"),
+        _ => String::new(),
+    };
     format!(
         "HTTP/1.1 {} {}\r\nproxy-status: {}\r\nx-request-id: {}\r\ncontent-type: application/problem+json\r\n\
-         cache-control: no-store\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+         {allow}cache-control: no-store\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         status.as_u16(),
         status.canonical_reason().unwrap_or("Error"),
         proxy_status(fault),
@@ -67,7 +74,7 @@ pub(super) async fn fail(session: &mut Session, failure: &Failure, ctx: &mut Ctx
         head.insert_header(RATE_LIMIT, limit.state.as_str())?;
     }
     if fault == Fault::MethodNotAllowed {
-        head.insert_header(header::ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")?;
+        head.insert_header(header::ALLOW, ALLOW)?;
     }
     send(session, head, body.into(), ctx).await
 }

@@ -164,6 +164,7 @@ impl Builder {
             attempts: u8::try_from(plan.retry.attempts.get()).unwrap_or(u8::MAX),
             queue_timeout: plan.queue.timeout,
             first_byte: plan.timeouts.first_byte,
+            idle: plan.timeouts.idle,
             max_body: plan.max_body.map(|size| size.bytes()),
         }))
     }

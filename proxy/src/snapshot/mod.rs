@@ -61,6 +61,8 @@ pub(crate) struct Service {
     pub(crate) attempts: u8,
     pub(crate) queue_timeout: Duration,
     pub(crate) first_byte: Duration,
+    /// Between two pieces of a body, in either direction.
+    pub(crate) idle: Duration,
     /// Bytes of a request body.
     pub(crate) max_body: Option<u64>,
 }

@@ -9,7 +9,7 @@ use crate::serve::ctx::{Ctx, Failure, LimitAnswer};
 use crate::serve::message;
 use crate::serve::request_id::RequestId;
 use crate::snapshot::Service;
-use http::{HeaderMap, Version, header};
+use http::{HeaderMap, Method, Version, header};
 use pingora_core::Result;
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
@@ -49,6 +49,7 @@ fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failur
     {
         return Err(Fault::BodyTooLarge.into());
     }
+    session.as_downstream_mut().set_read_timeout(Some(service.idle));
     check_limits(&service, ctx)?;
     ask_plugins(&service, session, ctx)
 }
@@ -106,8 +107,14 @@ fn check_http2_head(head: &RequestHeader) -> std::result::Result<(), Fault> {
     if !crate::serve::guard::is_host(message::authority(head).as_bytes()) {
         return Err(Fault::BadHost);
     }
-    let path_ok = head.raw_path().iter().all(|b| (0x21..=0x7e).contains(b) && *b != b'#');
-    if path_ok { Ok(()) } else { Err(Fault::BadTarget) }
+    let path = head.raw_path();
+    // RFC 9113 section 8.3.1, `:path`: the asterisk form is for OPTIONS alone.
+    let form_ok = path.first() == Some(&b'/') || (path == b"*" && head.method == Method::OPTIONS);
+    if form_ok && path.iter().all(|b| (0x21..=0x7e).contains(b) && *b != b'#') {
+        Ok(())
+    } else {
+        Err(Fault::BadTarget)
+    }
 }
 
 fn find_service(head: &RequestHeader, ctx: &Ctx) -> std::result::Result<Arc<Service>, Fault> {

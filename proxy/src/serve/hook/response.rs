@@ -4,7 +4,7 @@ use super::guard;
 use crate::chain::{ResponseContext, ResponseOutcome};
 use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -39,6 +39,10 @@ pub(in crate::serve) fn run(
     }
     arrived(session, switching, ctx);
     remove_hop_by_hop(response, switching);
+    if session.req_header().version == Version::HTTP_10 {
+        // RFC 9112 section 6.1: chunks are for HTTP/1.1 alone; here the body ends with the connection.
+        response.remove_header(&header::TRANSFER_ENCODING);
+    }
     ask_plugins(response, ctx)?;
     response.append_header(header::VIA, HeaderValue::from_static("1.1 hither"))?;
     ctx.times.first_byte = Some(ctx.started.elapsed());

@@ -136,6 +136,10 @@ fn forwarded(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
         request.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static("http"))?;
         request.remove_header(&X_FORWARDED_HOST);
     }
+    if host.is_none() {
+        // RFC 9112 section 3.2: an HTTP/1.0 client need not name a host, an HTTP/1.1 request has to.
+        request.insert_header(header::HOST, HeaderValue::from_static(""))?;
+    }
     if let Some(host) = host.filter(|_| !request.headers.contains_key(X_FORWARDED_HOST)) {
         request.insert_header(X_FORWARDED_HOST, host)?;
     }
