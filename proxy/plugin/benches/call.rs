@@ -62,8 +62,8 @@ fn revision(host: &Host, guest: &str, isolation: Isolation) -> Arc<Revision> {
     loaded.configure(vec![config]).expect("the guest takes its configuration")
 }
 
-fn call(revision: &Revision) {
-    let request = RequestHead {
+const fn head() -> RequestHead<'static> {
+    RequestHead {
         exchange: 1,
         now_ms: 1_700_000_000_000,
         config: 0,
@@ -74,8 +74,11 @@ fn call(revision: &Revision) {
         authority: "example.com",
         path: "/index.html?a=b",
         inputs: &Request,
-    };
-    let report = revision.select(black_box(&request));
+    }
+}
+
+fn call(revision: &Revision) {
+    let report = revision.select(black_box(&head()));
     assert!(black_box(report).outcome.is_ok());
 }
 
@@ -90,6 +93,11 @@ fn calls(criterion: &mut Criterion) {
         let revision = revision(&host, guest, isolation);
         criterion.bench_function(name, |bencher| bencher.iter(|| call(&revision)));
     }
+    // What the host adds of its own: clock, breaker, pool, budgets, for a hook that is not there.
+    let revision = revision(&host, "noop", Isolation::Pooled);
+    criterion.bench_function("no hook", |bencher| {
+        bencher.iter(|| black_box(revision.on_request(black_box(&head()))));
+    });
 }
 
 criterion_group!(benches, calls);
