@@ -2,16 +2,20 @@
 //! It knows no hook.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
 use crate::capability::Capabilities;
 use crate::engine::TABLE_ELEMENTS;
 use crate::fault::Abuse;
+use crate::run_time::RunTime;
+use crate::ticker::Waker;
 
 /// The data of one instance's store.
 pub(crate) struct Guest {
     pub(crate) memory: Memory,
+    pub(crate) run_time: RunTime,
     /// None during `describe`: what it says must not depend on anything outside it.
     capabilities: Option<Arc<Capabilities>>,
     host_calls_left: u32,
@@ -21,9 +25,14 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn new(memory: usize, capabilities: Option<Arc<Capabilities>>) -> Self {
+    pub(crate) fn new(
+        memory: usize,
+        waker: Waker,
+        capabilities: Option<Arc<Capabilities>>,
+    ) -> Self {
         Self {
-            memory: Memory { used: 0, most: memory, growing: 0, refused: false },
+            memory: Memory::new(memory),
+            run_time: RunTime::new(waker),
             capabilities,
             host_calls_left: 0,
             exchange: None,
@@ -32,8 +41,15 @@ impl Guest {
     }
 
     /// A run begins.
-    pub(crate) fn begin(&mut self, host_calls: u32, exchange: Option<u64>, config: u32) {
+    pub(crate) fn begin(
+        &mut self,
+        time: Duration,
+        host_calls: u32,
+        exchange: Option<u64>,
+        config: u32,
+    ) {
         self.memory.refused = false;
+        self.run_time.begin(time);
         self.host_calls_left = host_calls;
         self.exchange = exchange;
         self.config = config;
@@ -58,6 +74,10 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    fn new(most: usize) -> Self {
+        Self { used: 0, most, growing: 0, refused: false }
+    }
+
     pub(crate) fn used(&self) -> usize {
         self.used
     }
@@ -110,7 +130,7 @@ mod tests {
 
     #[test]
     fn all_memories_of_an_instance_share_one_budget() {
-        let mut memory = Guest::new(100, None).memory;
+        let mut memory = Memory::new(100);
         assert!(memory.memory_growing(0, 60, None).unwrap());
         assert!(!memory.memory_growing(0, 60, None).unwrap());
         assert!(memory.refused());
@@ -121,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_huge_table_is_refused() {
-        let mut memory = Guest::new(100, None).memory;
+        let mut memory = Memory::new(100);
         assert!(memory.table_growing(0, 20_000, None).unwrap());
         assert!(!memory.table_growing(0, 20_001, None).unwrap());
         assert!(!memory.table_growing(0, usize::MAX, Some(usize::MAX)).unwrap());

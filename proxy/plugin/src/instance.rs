@@ -13,7 +13,6 @@ use crate::fault::Failure;
 use crate::guest::Guest;
 use crate::hook::{Hook, Hooks};
 use crate::spec::{Budget, Config};
-use crate::ticker::Ticker;
 
 /// Where a component's exports lie, looked up once at load.
 pub(crate) struct Exports {
@@ -52,7 +51,6 @@ pub(crate) struct Instance {
 /// What a run is bounded by.
 pub(crate) struct Bounded<'a> {
     pub(crate) engine: &'a Engine,
-    pub(crate) ticker: &'a Ticker,
     pub(crate) budget: &'a Budget,
 }
 
@@ -67,6 +65,7 @@ impl Instance {
     ) -> Result<Self, Failure> {
         let mut store = Store::new(bounded.engine, guest);
         store.limiter(|guest| &mut guest.memory);
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().run_time.tick()));
         store.set_hostcall_fuel(bounded.budget.output);
         begin(&mut store, bounded, time, None, 0);
         let started = (|| {
@@ -160,7 +159,6 @@ fn begin(
     exchange: Option<u64>,
     config: u32,
 ) {
-    store.set_epoch_deadline(bounded.ticker.ticks(time));
-    bounded.ticker.wake();
-    store.data_mut().begin(bounded.budget.host_calls, exchange, config);
+    store.set_epoch_deadline(1);
+    store.data_mut().begin(time, bounded.budget.host_calls, exchange, config);
 }

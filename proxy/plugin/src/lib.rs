@@ -13,7 +13,7 @@
 //! | compile, or take from the cache on disk | `compile`, `cache` |
 //! | `describe` without any capability | `loaded` -> [`Loaded`] |
 //! | `configure` with every configuration | `revision` -> [`Revision`] |
-//! | calls, on pooled instances with budgets | `revision`, `instance`, `pool`, `guest`, `ticker` |
+//! | calls, on pooled instances with budgets | `revision`, `instance`, `pool`, `guest`, `run_time`, `ticker` |
 //! | what came back becomes something that can be applied without failing | `judge` -> `verdict` |
 //! | a plugin that keeps failing is left alone for a while | `breaker` |
 //!
@@ -41,6 +41,7 @@ mod memory;
 mod pool;
 mod request;
 mod revision;
+mod run_time;
 mod spec;
 mod ticker;
 mod verdict;

@@ -142,7 +142,7 @@ impl Loaded {
     }
 
     pub(crate) fn bounded(&self) -> Bounded<'_> {
-        Bounded { engine: &self.host.engine, ticker: &self.host.ticker, budget: &self.budget }
+        Bounded { engine: &self.host.engine, budget: &self.budget }
     }
 }
 
@@ -152,8 +152,8 @@ fn describe(
     pre: &InstancePre<Guest>,
     exports: &Exports,
 ) -> Result<Manifest, LoadError> {
-    let bounded = Bounded { engine: &host.engine, ticker: &host.ticker, budget };
-    let guest = Guest::new(budget.memory, None);
+    let bounded = Bounded { engine: &host.engine, budget };
+    let guest = Guest::new(budget.memory, host.ticker.waker(), None);
     let raw = Instance::start(&bounded, pre, exports, guest, budget.startup)
         .and_then(|mut instance| instance.describe(&bounded))
         .map_err(LoadError::Describe)?;

@@ -195,7 +195,11 @@ impl Revision {
 
     fn start(&self, time: Duration) -> Result<Box<Instance>, Failure> {
         let (loaded, bounded) = (&self.loaded, self.loaded.bounded());
-        let guest = Guest::new(loaded.budget.memory, Some(Arc::clone(&self.capabilities)));
+        let guest = Guest::new(
+            loaded.budget.memory,
+            loaded.host.ticker.waker(),
+            Some(Arc::clone(&self.capabilities)),
+        );
         let mut instance = Instance::start(&bounded, &loaded.pre, &loaded.exports, guest, time)?;
         for configured in &self.configs {
             instance.configure(&bounded, &configured.config, time)?;

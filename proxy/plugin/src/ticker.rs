@@ -2,18 +2,18 @@
 //! sleeps while none are. It knows no plugin.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use wasmtime::Engine;
 
-/// The granularity of time budgets. A call may run for its budget and is ended at most one tick, and
-/// what the scheduler adds, after it.
+/// The granularity of time budgets. A call may have the processor for its budget and is ended at most two
+/// ticks after it.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// The clock keeps ticking this many ticks after the last call began, at least: a call must never
-/// outlive the ticking, so the longest budget is added.
+/// The clock keeps ticking this many ticks after it was last woken, at least; each run wakes it at its
+/// begin and on each tick that it sees.
 const LINGER: u64 = 1000;
 
 const ASLEEP: u8 = 0;
@@ -25,37 +25,41 @@ const STOP: u8 = 3;
 
 struct Shared {
     state: AtomicU8,
-    longest: AtomicU64,
 }
 
 /// The running clock; dropping it ends the thread.
 pub(crate) struct Ticker {
+    waker: Waker,
+    handle: Option<JoinHandle<()>>,
+}
+
+/// Keeps the clock ticking.
+#[derive(Clone)]
+pub(crate) struct Waker {
     shared: Arc<Shared>,
     thread: Thread,
-    handle: Option<JoinHandle<()>>,
 }
 
 impl Ticker {
     pub(crate) fn start(engine: Engine) -> std::io::Result<Self> {
         let state = AtomicU8::new(ASLEEP);
-        let shared = Arc::new(Shared { state, longest: AtomicU64::new(0) });
+        let shared = Arc::new(Shared { state });
         let run = Arc::clone(&shared);
         let handle = thread::Builder::new()
             .name("plugin-clock".to_owned())
             .spawn(move || run.run(&engine))?;
-        Ok(Self { shared, thread: handle.thread().clone(), handle: Some(handle) })
+        let waker = Waker { shared, thread: handle.thread().clone() };
+        Ok(Self { waker, handle: Some(handle) })
     }
 
-    /// The deadline of a run, in ticks: at least the whole budget, although a part of the current tick
-    /// is over.
-    pub(crate) fn ticks(&self, budget: Duration) -> u64 {
-        let ticks = budget.as_nanos().div_ceil(TICK.as_nanos());
-        let ticks = u64::try_from(ticks).unwrap_or(u64::MAX / 4).min(u64::MAX / 4) + 1;
-        self.shared.longest.fetch_max(ticks, Ordering::Relaxed);
-        ticks
+    /// What runs hold to keep it ticking.
+    pub(crate) fn waker(&self) -> Waker {
+        self.waker.clone()
     }
+}
 
-    /// A run begins. One relaxed load when the clock is already known to be needed.
+impl Waker {
+    /// A run begins or goes on. One relaxed load when the clock is already known to be needed.
     #[inline]
     pub(crate) fn wake(&self) {
         if self.shared.state.load(Ordering::Relaxed) != BUSY {
@@ -86,11 +90,11 @@ impl Shared {
             thread::sleep(TICK);
             engine.increment_epoch();
             quiet += 1;
-            if quiet < LINGER + self.longest.load(Ordering::Relaxed) {
+            if quiet < LINGER {
                 continue;
             }
             quiet = 0;
-            // Whoever saw BUSY began before this; its deadline passes within the next round.
+            // Whoever saw BUSY began before this; its next tick passes within the next round.
             let swapped =
                 self.state.compare_exchange(BUSY, QUIET, Ordering::AcqRel, Ordering::Acquire);
             if swapped == Err(QUIET) {
@@ -103,8 +107,8 @@ impl Shared {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.state.store(STOP, Ordering::Release);
-        self.thread.unpark();
+        self.waker.shared.state.store(STOP, Ordering::Release);
+        self.waker.thread.unpark();
         if let Some(handle) = self.handle.take() {
             let _ = handle.join();
         }
