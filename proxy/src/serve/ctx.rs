@@ -4,8 +4,8 @@ use super::connection::Connection;
 use super::request_id::RequestId;
 use crate::chain::{Exchange, Wish};
 use crate::fault::Fault;
-use crate::snapshot::{Endpoint, Service, Snapshot};
-use crate::telemetry::Times;
+use crate::snapshot::{Edge, Endpoint, Service, Snapshot};
+use crate::telemetry::{ServiceMetrics, Times};
 use hither_balance::{Instance, Permit};
 use hither_plugin_host::Reply;
 use smallvec::SmallVec;
@@ -15,8 +15,7 @@ use std::time::{Duration, Instant};
 
 /// One request.
 pub(crate) struct Ctx {
-    /// The picture of the world that this request sees, whatever is swapped meanwhile.
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) sight: Sight,
     pub(crate) started: Instant,
     pub(crate) id: RequestId,
     pub(crate) connection: Option<Arc<Connection>>,
@@ -24,7 +23,6 @@ pub(crate) struct Ctx {
     pub(crate) client: IpAddr,
     /// The peer that connected is a trusted proxy.
     pub(crate) peer_trusted: bool,
-    pub(crate) service: Option<Arc<Service>>,
     /// What plugins ask of the balancer.
     pub(crate) wish: Wish,
     /// What plugins said so far.
@@ -45,6 +43,82 @@ pub(crate) struct Ctx {
     pub(crate) times: Times,
     /// The target as the client wrote it, where a plugin changed it.
     pub(crate) original_target: Option<Box<str>>,
+}
+
+/// What a request sees of the configuration.
+pub(crate) enum Sight {
+    /// The picture of the world that this request sees, whatever is swapped meanwhile, and its
+    /// service in it.
+    Snapshot(Arc<Snapshot>, Option<Arc<Service>>),
+    /// After an upgrade no hook asks any more. A tunnel may live for days, and a snapshot with its
+    /// plugins must not: this is all that the end of it needs.
+    Tunnel(Box<Tunnel>),
+}
+
+pub(crate) struct Tunnel {
+    edge: Edge,
+    service: Arc<str>,
+    metrics: Arc<ServiceMetrics>,
+}
+
+impl Sight {
+    /// The snapshot, until the request has become a tunnel.
+    pub(crate) fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        match self {
+            Sight::Snapshot(snapshot, _) => Some(snapshot),
+            Sight::Tunnel(_) => None,
+        }
+    }
+
+    /// The service, once it is known and until the request has become a tunnel.
+    pub(crate) fn service(&self) -> Option<&Arc<Service>> {
+        match self {
+            Sight::Snapshot(_, service) => service.as_ref(),
+            Sight::Tunnel(_) => None,
+        }
+    }
+
+    /// The request is this service's.
+    pub(crate) fn found(&mut self, found: Arc<Service>) {
+        if let Sight::Snapshot(_, service) = self {
+            *service = Some(found);
+        }
+    }
+
+    /// From now on bytes pass and no hook asks: lets go of the snapshot.
+    pub(crate) fn become_tunnel(&mut self) {
+        if let Sight::Snapshot(snapshot, Some(service)) = self {
+            *self = Sight::Tunnel(Box::new(Tunnel {
+                edge: snapshot.edge.clone(),
+                service: service.name.clone(),
+                metrics: service.metrics.clone(),
+            }));
+        }
+    }
+
+    /// This edge.
+    pub(crate) fn edge(&self) -> &Edge {
+        match self {
+            Sight::Snapshot(snapshot, _) => &snapshot.edge,
+            Sight::Tunnel(tunnel) => &tunnel.edge,
+        }
+    }
+
+    /// The name of the service, once it is known.
+    pub(crate) fn service_name(&self) -> Option<&str> {
+        match self {
+            Sight::Snapshot(_, service) => service.as_ref().map(|service| &*service.name),
+            Sight::Tunnel(tunnel) => Some(&tunnel.service),
+        }
+    }
+
+    /// The instruments of the service, once it is known.
+    pub(crate) fn metrics(&self) -> Option<&ServiceMetrics> {
+        match self {
+            Sight::Snapshot(_, service) => service.as_ref().map(|service| &*service.metrics),
+            Sight::Tunnel(tunnel) => Some(&tunnel.metrics),
+        }
+    }
 }
 
 /// Why a request cannot go on, with what the answer needs beyond the fault.
@@ -92,13 +166,12 @@ impl Place {
 impl Ctx {
     pub(crate) fn new(snapshot: Arc<Snapshot>) -> Ctx {
         Ctx {
-            snapshot,
+            sight: Sight::Snapshot(snapshot, None),
             started: Instant::now(),
             id: RequestId::random(),
             connection: None,
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             peer_trusted: false,
-            service: None,
             wish: Wish::default(),
             exchange: Exchange::default(),
             place: None,

@@ -156,6 +156,7 @@ impl Builder {
             name: shared_name,
             balancer,
             limits: Arc::new(limits),
+            clock: self.clock,
             metrics,
             concurrency: match plan.concurrency.counts {
                 ConcurrencyType::Requests => Concurrency::Requests,

@@ -55,6 +55,7 @@ pub(crate) struct Service {
     pub(crate) name: Arc<str>,
     pub(crate) balancer: Arc<Balancer<Endpoint>>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) clock: Clock,
     pub(crate) chain: Chain,
     pub(crate) metrics: Arc<ServiceMetrics>,
     pub(crate) concurrency: Concurrency,

@@ -6,7 +6,7 @@ use pingora_proxy::Session;
 
 /// Notes the connect time and starts the absolute deadline for the head of the answer.
 pub(in crate::serve) fn run(session: &Session, reused: bool, ctx: &mut Ctx) {
-    let Some(service) = &ctx.service else { return };
+    let Some(service) = ctx.sight.service() else { return };
     if !reused && let Some(began) = ctx.attempt_started {
         let time = began.elapsed();
         ctx.times.connect += time;

@@ -17,10 +17,10 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
     let instance = ctx.instance();
     let traceparent = head.headers.get("traceparent").and_then(|value| value.to_str().ok());
     shared.telemetry.request_finished(&RequestFinished {
-        metrics: ctx.service.as_ref().map(|service| &*service.metrics),
-        edge: &ctx.snapshot.edge.name,
-        region: &ctx.snapshot.edge.region,
-        service: ctx.service.as_ref().map(|service| &*service.name),
+        metrics: ctx.sight.metrics(),
+        edge: &ctx.sight.edge().name,
+        region: &ctx.sight.edge().region,
+        service: ctx.sight.service_name(),
         instance: instance.map(|instance| instance.id()),
         instance_region: instance.map(|instance| instance.region()),
         client: ctx.client,

@@ -20,11 +20,12 @@ pub(in crate::serve) async fn run(
     session: &mut Session,
     ctx: &mut Ctx,
 ) -> Result<Box<HttpPeer>> {
-    let Some(service) = ctx.service.clone() else {
+    let Some(service) = ctx.sight.service().cloned() else {
         return Err(fail(ctx, Fault::Internal.into()));
     };
     // An attempt gives up its place before it takes another.
     ctx.place = None;
+    let before = ctx.failure.take();
     if ctx.attempts > 0 {
         service.metrics.retried();
     }
@@ -36,7 +37,11 @@ pub(in crate::serve) async fn run(
             ctx.attempt_started = Some(Instant::now());
             Ok(peer)
         }
-        Err(failure) => Err(fail(ctx, failure)),
+        Err(failure) => {
+            // That nobody else is there to try does not say what went wrong.
+            let failure = before.filter(|_| failure.fault == Fault::NoInstance).unwrap_or(failure);
+            Err(fail(ctx, failure))
+        }
     }
 }
 
@@ -76,7 +81,7 @@ async fn permit(
     ctx: &mut Ctx,
 ) -> std::result::Result<Permit<Endpoint>, Failure> {
     let picked = with_wanted(&ctx.wish, &ctx.tried, |wanted| {
-        service.balancer.pick(wanted, &mut shared.rng(), ctx.snapshot.clock.now())
+        service.balancer.pick(wanted, &mut shared.rng(), service.clock.now())
     });
     match picked {
         Picked::Permit(permit) => {

@@ -43,7 +43,7 @@ fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failur
     let head = session.req_header();
     check_http2_head(head)?;
     let service = find_service(head, ctx)?;
-    ctx.service = Some(service.clone());
+    ctx.sight.found(service.clone());
     if let (Some(most), Some(length)) = (service.max_body, content_length(&head.headers))
         && length > most
     {
@@ -60,7 +60,8 @@ fn identify(session: &Session, ctx: &mut Ctx) {
     let head = session.req_header();
     let peer = connection.peer.ip().to_canonical();
     ctx.client = peer;
-    if let Some(rules) = ctx.snapshot.listener(&connection.listener)
+    if let Some(snapshot) = ctx.sight.snapshot().cloned()
+        && let Some(rules) = snapshot.listener(&connection.listener)
         && rules.trusts(peer)
     {
         ctx.peer_trusted = true;
@@ -120,7 +121,7 @@ fn check_http2_head(head: &RequestHeader) -> std::result::Result<(), Fault> {
 fn find_service(head: &RequestHeader, ctx: &Ctx) -> std::result::Result<Arc<Service>, Fault> {
     let host = message::authority(head);
     let path = route::normalise(head.uri.path()).ok_or(Fault::BadTarget)?;
-    ctx.snapshot.route(host, &path).cloned().ok_or(Fault::NoRoute)
+    ctx.sight.snapshot().and_then(|it| it.route(host, &path)).cloned().ok_or(Fault::NoRoute)
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -128,7 +129,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn check_limits(service: &Service, ctx: &Ctx) -> std::result::Result<(), Failure> {
-    let Err(refused) = service.limits.check(ctx.client, || ctx.snapshot.clock.now()) else {
+    let Err(refused) = service.limits.check(ctx.client, || service.clock.now()) else {
         return Ok(());
     };
     Err(Failure {
@@ -159,7 +160,7 @@ fn ask_plugins(
         exchange: ctx.id.exchange(),
         client: ctx.client,
         service: &service.name,
-        edge: &ctx.snapshot.edge,
+        edge: ctx.sight.edge(),
         end_of_stream,
         http_version: head.version,
     };

@@ -1,6 +1,7 @@
 //! The instance's head on its way to the client.
 
 use super::guard;
+use super::upstream_request::wanted_upgrade;
 use crate::chain::{ResponseContext, ResponseOutcome};
 use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure};
@@ -12,6 +13,9 @@ use std::time::Instant;
 
 /// Interim responses (1xx) that one request may bring; more is an attack on the client.
 const MAX_INTERIM: u8 = 16;
+
+/// Bytes of names and values. Common clients take 16 to 256 KiB.
+const MAX_HEAD: usize = 64 * 1024;
 
 const HOP_BY_HOP: [HeaderName; 4] = [
     HeaderName::from_static("keep-alive"),
@@ -34,7 +38,7 @@ pub(in crate::serve) fn run(
         }
         return Ok(());
     }
-    if response.status.as_u16() > 599 {
+    if !is_sound(response) || (switching && wanted_upgrade(session.req_header()).is_none()) {
         return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
     }
     arrived(session, switching, ctx);
@@ -46,7 +50,20 @@ pub(in crate::serve) fn run(
     ask_plugins(response, ctx)?;
     response.append_header(header::VIA, HeaderValue::from_static("1.1 hither"))?;
     ctx.times.first_byte = Some(ctx.started.elapsed());
+    if switching {
+        ctx.sight.become_tunnel();
+    }
     Ok(())
+}
+
+/// What Pingora would pass on and a client must not be given: a status or a framing that is none, and a
+/// head that no client would take.
+fn is_sound(response: &ResponseHeader) -> bool {
+    let codings = response.headers.get_all(header::TRANSFER_ENCODING);
+    let chunked = codings.iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let size: usize =
+        response.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    response.status.as_u16() <= 599 && chunked && size <= MAX_HEAD
 }
 
 fn arrived(session: &Session, switching: bool, ctx: &mut Ctx) {
@@ -84,7 +101,7 @@ fn remove_hop_by_hop(response: &mut ResponseHeader, switching: bool) {
 }
 
 fn ask_plugins(response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
-    let Some(service) = ctx.service.clone() else { return Ok(()) };
+    let Some(service) = ctx.sight.service().cloned() else { return Ok(()) };
     if !service.chain.watches_responses() {
         return Ok(());
     }
@@ -93,7 +110,7 @@ fn ask_plugins(response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
         exchange: ctx.id.exchange(),
         client: ctx.client,
         service: &service.name,
-        edge: &ctx.snapshot.edge,
+        edge: ctx.sight.edge(),
     };
     let outcome = service.chain.on_response(response, &context, &mut ctx.exchange);
     ctx.times.plugins += began.elapsed();

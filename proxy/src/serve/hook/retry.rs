@@ -1,6 +1,7 @@
 //! May a failed attempt be repeated on another instance?
 
 use super::guard;
+use crate::serve::classify::classify;
 use crate::serve::ctx::Ctx;
 use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::Session;
@@ -8,7 +9,11 @@ use pingora_proxy::Session;
 /// Nothing was sent: always safe to repeat elsewhere.
 pub(in crate::serve) fn after_connect(ctx: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
     exclude_instance(ctx);
-    error.set_retry(attempts_left(ctx));
+    let retry = attempts_left(ctx);
+    if retry {
+        remember(ctx, &error);
+    }
+    error.set_retry(retry);
     error
 }
 
@@ -33,13 +38,19 @@ pub(in crate::serve) fn after_send(
     // A pooled connection that the instance had closed says nothing about the instance.
     if retry && !reused {
         exclude_instance(ctx);
+        remember(ctx, &error);
     }
     error.set_retry(retry);
     error
 }
 
+/// Kept for the case that nobody else is there to try.
+fn remember(ctx: &mut Ctx, error: &Error) {
+    ctx.failure = Some(classify(error, None, ctx).into());
+}
+
 fn attempts_left(ctx: &Ctx) -> bool {
-    ctx.service.as_ref().is_some_and(|service| ctx.attempts < service.attempts)
+    ctx.sight.service().is_some_and(|service| ctx.attempts < service.attempts)
 }
 
 fn exclude_instance(ctx: &mut Ctx) {

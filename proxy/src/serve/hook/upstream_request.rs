@@ -52,6 +52,12 @@ pub(in crate::serve) fn run(
         request.insert_header(header::CONNECTION, "upgrade")?;
         request.insert_header(header::UPGRADE, protocol)?;
     }
+    if request.headers.get(header::HOST).is_none()
+        && session.req_header().version == Version::HTTP_10
+    {
+        // RFC 9112 section 3.2: an HTTP/1.0 client need not name a host, an HTTP/1.1 request has to.
+        request.insert_header(header::HOST, HeaderValue::from_static(""))?;
+    }
     forwarded(request, ctx)?;
     via(request, session.req_header().version)
 }
@@ -70,7 +76,7 @@ fn make_origin_form(session: &Session, request: &mut RequestHeader) -> Result<()
 
 /// The protocol that an HTTP/1.1 client asks to switch to. `h2c` is between it and us
 /// (RFC 9113 section 3.1), never end to end.
-fn wanted_upgrade(request: &RequestHeader) -> Option<HeaderValue> {
+pub(super) fn wanted_upgrade(request: &RequestHeader) -> Option<HeaderValue> {
     let protocol = request.headers.get(header::UPGRADE)?;
     let asked = connection_options(&request.headers).any(|o| o.eq_ignore_ascii_case(b"upgrade"));
     let plain = protocol.as_bytes().iter().all(|b| is_token_byte(*b) || *b == b'/');
@@ -119,7 +125,9 @@ fn bad_connection() -> Box<Error> {
 fn forwarded(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
     let Some(connection) = &ctx.connection else { return Ok(()) };
     let peer = &connection.peer_text;
-    let host = request.headers.get(header::HOST).cloned();
+    // Between two HTTP/2 peers the host is the authority alone.
+    let authority = || HeaderValue::from_str(request.uri.authority()?.as_str()).ok();
+    let host = request.headers.get(header::HOST).cloned().or_else(authority);
     if ctx.peer_trusted {
         let chain = chain(&request.headers, &X_FORWARDED_FOR, peer)?;
         request.insert_header(X_FORWARDED_FOR, chain)?;
@@ -136,14 +144,10 @@ fn forwarded(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
         request.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static("http"))?;
         request.remove_header(&X_FORWARDED_HOST);
     }
-    if host.is_none() {
-        // RFC 9112 section 3.2: an HTTP/1.0 client need not name a host, an HTTP/1.1 request has to.
-        request.insert_header(header::HOST, HeaderValue::from_static(""))?;
-    }
     if let Some(host) = host.filter(|_| !request.headers.contains_key(X_FORWARDED_HOST)) {
         request.insert_header(X_FORWARDED_HOST, host)?;
     }
-    request.insert_header(HITHER_REGION, ctx.snapshot.edge.region_value.clone())?;
+    request.insert_header(HITHER_REGION, ctx.sight.edge().region_value.clone())?;
     request.insert_header(crate::serve::answer::REQUEST_ID, ctx.id.as_str())
 }
 
