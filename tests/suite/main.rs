@@ -6,7 +6,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod forwarding;
+mod guests;
+mod hard_limit;
 mod origin;
+mod queue;
 mod readme;
+mod routing;
+mod settled;
+mod streaming;
 mod support;
+mod swaps;
+mod upstream_faults;
 mod worked_example;
