@@ -52,7 +52,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Runs until drained. Returns once the last connection has ended.
     pub(crate) async fn run(mut self) {
-        let proxy = Arc::new(new_proxy(&self.shared));
+        let proxy = Arc::new(new_proxy(&self.shared, &self.stage));
         let (draining, shutdown) = watch::channel(false);
         let (alive, mut last_one_out) = mpsc::channel::<()>(1);
         let line = Line { proxy, shared: self.shared.clone(), shutdown, _alive: alive };
@@ -79,7 +79,7 @@ impl Worker {
     }
 }
 
-fn new_proxy(shared: &Arc<Shared>) -> Proxy {
+fn new_proxy(shared: &Arc<Shared>, stage: &watch::Receiver<Stage>) -> Proxy {
     let conf = ServerConf {
         threads: 1,
         // The handler counts attempts itself; this is only Pingora's own outer bound.
@@ -87,7 +87,8 @@ fn new_proxy(shared: &Arc<Shared>) -> Proxy {
         upstream_keepalive_pool_size: shared.upstream_keepalive,
         ..ServerConf::default()
     };
-    let mut proxy = HttpProxy::new(Handler::new(shared.clone()), Arc::new(conf));
+    let handler = Handler::new(shared.clone(), stage.clone());
+    let mut proxy = HttpProxy::new(handler, Arc::new(conf));
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(HTTP2_IDLE);
     proxy.server_options = Some(options);

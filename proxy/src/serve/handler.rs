@@ -1,5 +1,6 @@
 //! Pingora's hooks, each delegated to its own file under `hook/`.
 
+use super::accept::Stage;
 use super::ctx::Ctx;
 use super::hook;
 use crate::shared::Shared;
@@ -13,15 +14,17 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// One thread's proxy.
 pub(super) struct Handler {
     shared: Arc<Shared>,
+    stage: watch::Receiver<Stage>,
 }
 
 impl Handler {
-    pub(super) fn new(shared: Arc<Shared>) -> Handler {
-        Handler { shared }
+    pub(super) fn new(shared: Arc<Shared>, stage: watch::Receiver<Stage>) -> Handler {
+        Handler { shared, stage }
     }
 }
 
@@ -103,6 +106,10 @@ impl ProxyHttp for Handler {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if *self.stage.borrow() == Stage::Draining {
+            // Pingora looks once, when the request begins; this one has seen the drain come.
+            session.set_keepalive(None);
+        }
         hook::response::run(session, response, ctx)
     }
 
