@@ -6,16 +6,22 @@
     reason = "a test fails by panicking"
 )]
 
+mod cli;
+mod examples;
 mod forwarding;
 mod guests;
 mod hard_limit;
+mod limits;
 mod origin;
 mod queue;
 mod readme;
+mod reload;
 mod routing;
 mod settled;
 mod streaming;
 mod support;
 mod swaps;
+mod telemetry;
 mod upstream_faults;
+mod walls;
 mod worked_example;

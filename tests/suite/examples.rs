@@ -1,0 +1,113 @@
+//! Every file in `examples/` is booted as it is, on other ports, and answers.
+
+use crate::support::{HITHER, shipped};
+use hither_harness::{Hither, Request};
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+fn examples() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Every port that the text names, with one that is free now: the same everywhere.
+fn on_free_ports(text: &str) -> String {
+    let mut held = Vec::new();
+    let mut ports: BTreeMap<String, String> = BTreeMap::new();
+    let mut out = String::new();
+    for (number, piece) in text.split("127.0.0.1:").enumerate() {
+        if number > 0 {
+            let digits: String = piece.chars().take_while(char::is_ascii_digit).collect();
+            let port = ports.entry(digits.clone()).or_insert_with(|| {
+                // Held until all are chosen, so that no two are the same.
+                held.push(TcpListener::bind("127.0.0.1:0").unwrap());
+                held.last().unwrap().local_addr().unwrap().port().to_string()
+            });
+            out.push_str("127.0.0.1:");
+            out.push_str(port);
+            out.push_str(&piece[digits.len()..]);
+        } else {
+            out.push_str(piece);
+        }
+    }
+    out
+}
+
+async fn boot(path: &Path) -> Hither {
+    let text = std::fs::read_to_string(path).unwrap();
+    // The tests read the log as JSON; everything else stays.
+    let text = text.replace("format = \"text\"", "format = \"json\"");
+    let mut builder = Hither::builder(HITHER);
+    let mut config = on_free_ports(&text);
+    for plugin in ["tenant-router", "headers", "hello"] {
+        let file = format!("../target/plugins/{plugin}.wasm");
+        if config.contains(&file) {
+            config = config.replace(&file, &format!("{plugin}.wasm"));
+            builder = builder.file(&format!("{plugin}.wasm"), shipped(plugin));
+        }
+    }
+    builder.config(config).start().await
+}
+
+#[tokio::test]
+async fn every_example_starts_and_answers() {
+    let files = examples();
+    assert!(files.len() >= 4, "{files:?}");
+    for path in files {
+        let edge = boot(&path).await;
+        edge.get("/").await.expect_status(200);
+        let warnings: Vec<_> =
+            edge.events().into_iter().filter(|event| event.level() == "ERROR").collect();
+        assert!(warnings.is_empty(), "{}: {warnings:?}", path.display());
+    }
+}
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
+}
+
+/// As the file itself promises in its first lines.
+#[tokio::test]
+async fn the_limits_example_refuses_the_sixth() {
+    let edge = boot(&example("limits.toml")).await;
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(edge.get("/").await.status());
+    }
+    assert_eq!(statuses[..5], [200; 5], "{statuses:?}");
+    assert!(statuses[5..].contains(&429), "{statuses:?}");
+}
+
+/// As the file itself promises in its first lines.
+#[tokio::test]
+async fn the_hosts_example_routes_as_it_says() {
+    let edge = boot(&example("hosts.toml")).await;
+    for (host, path, region) in [
+        ("shop.example.com", "/", "shop"),
+        ("www.shop.example.com", "/", "shop"),
+        ("shop.example.com", "/api/cart", "shop-api"),
+        ("anything.else", "/", "fallback"),
+    ] {
+        let answer = edge.send(&Request::get(path).host(host)).await.expect_status(200);
+        assert_eq!(answer.header("x-origin-region"), Some(region), "{host}{path}");
+    }
+}
+
+/// As the file itself promises beside its plugins.
+#[tokio::test]
+async fn the_quickstart_routes_tenants_and_sets_headers() {
+    let edge = boot(&example("quickstart.toml")).await;
+    let plain = edge.get("/").await.expect_status(200);
+    assert_eq!(plain.header("x-origin-region"), Some("ams"));
+    assert_eq!(plain.header("x-frame-options"), Some("DENY"));
+    let tenant = Request::get("/").header("x-tenant", "globex");
+    let answer = edge.send(&tenant).await.expect_status(200);
+    assert_eq!(answer.header("x-origin-region"), Some("sin"));
+}
