@@ -208,6 +208,7 @@ async fn the_access_log_tells_how_each_request_ended() {
     assert_eq!((&large["fault"], &large["blame"]), (&"body_too_large".into(), &"client".into()));
     assert!(large["instance"].is_null(), "{large:#}");
     let bad = line(400).await;
+    assert_eq!((&bad["edge"], &bad["region"]), (&"edge-1".into(), &"ams".into()));
     assert_eq!((&bad["fault"], &bad["client"]), (&"bad_host".into(), &"127.0.0.1".into()));
     edge.send(&Request::get("/elsewhere").host("narrow")).await.expect_status(200);
 }

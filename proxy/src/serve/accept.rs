@@ -191,7 +191,9 @@ impl Line {
     async fn refuse(&self, guard: Box<Guard>, connection: &Connection, fault: Fault) {
         let id = super::request_id::RequestId::random();
         let bytes = answer::raw(fault, &id);
-        self.shared.telemetry.head_refused(connection.peer, &connection.listener, fault, &id);
+        let edge = &self.shared.snapshot().edge;
+        let here = (&*edge.name, &*edge.region);
+        self.shared.telemetry.head_refused(connection.peer, here, fault, &id);
         guard.refuse(&bytes).await;
     }
 }

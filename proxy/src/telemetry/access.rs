@@ -224,7 +224,7 @@ mod tests {
     fn a_line_is_json_whatever_the_client_sent() {
         let id = RequestId::random();
         let client = std::net::IpAddr::from([127, 0, 0, 1]);
-        let mut event = RequestFinished::refused(client, "edge", Fault::BadTarget, &id);
+        let mut event = RequestFinished::refused(client, ("edge", "ams"), Fault::BadTarget, &id);
         let path = format!("/\"\\\u{1}é{}", "é".repeat(MAX_TEXT));
         event.path = &path;
         let metadata = [("p.k\n".to_owned(), "\u{7f}v\"".to_owned())];
@@ -255,7 +255,7 @@ mod tests {
         let log = AccessLog::to(Stalled(gate)).expect("thread");
         let id = RequestId::random();
         let client = std::net::IpAddr::from([127, 0, 0, 1]);
-        let event = RequestFinished::refused(client, "edge", Fault::BadTarget, &id);
+        let event = RequestFinished::refused(client, ("edge", "ams"), Fault::BadTarget, &id);
         let dropped = (0..3 * WAITING_LINES).filter(|_| !log.write(&event)).count();
         assert!(dropped > 0, "a bounded channel must drop");
         drop(release);

@@ -56,14 +56,14 @@ impl<'a> RequestFinished<'a> {
     /// A head that was refused before it became a request.
     pub(super) fn refused(
         client: IpAddr,
-        listener: &'a str,
+        (edge, region): (&'a str, &'a str),
         fault: Fault,
         id: &'a RequestId,
     ) -> RequestFinished<'a> {
         RequestFinished {
             metrics: None,
-            edge: listener,
-            region: "",
+            edge,
+            region,
             service: None,
             instance: None,
             instance_region: None,

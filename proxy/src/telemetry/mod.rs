@@ -103,11 +103,11 @@ impl Telemetry {
     pub(crate) fn head_refused(
         &self,
         peer: SocketAddr,
-        listener: &str,
+        (edge, region): (&str, &str),
         fault: Fault,
         id: &RequestId,
     ) {
-        self.request_finished(&RequestFinished::refused(peer.ip(), listener, fault, id));
+        self.request_finished(&RequestFinished::refused(peer.ip(), (edge, region), fault, id));
     }
 
     /// A connection was accepted; it counts as open until the value is dropped.
