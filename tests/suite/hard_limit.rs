@@ -18,7 +18,7 @@ const HARD: usize = 4;
 /// A turn with all three good instances and no broken one.
 const HEALTHY: usize = 2;
 /// Whole answers that each client must get.
-const ANSWERS: usize = 20;
+const ANSWERS: usize = 40;
 
 /// Lets the held requests of these origins through, some milliseconds after they came.
 struct Doorman {
