@@ -3,9 +3,11 @@
 //! Looks at live words and counts nothing; whoever takes the choice counts it by
 //! compare-and-swap. Must not know the queue.
 
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use fastrand::Rng;
+use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use crate::index::{Draw, Index};
@@ -24,6 +26,9 @@ impl<T> Table<T> {
     /// The seat that a request with these wishes should take now, or `None` if everything
     /// eligible is full (or nothing is eligible, see [`Table::any_eligible`]).
     pub(crate) fn choose(&self, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Choice> {
+        if let Some(choice) = self.choose_by_affinity(wanted) {
+            return Some(choice);
+        }
         match &self.seats.index {
             None => self.choose_by_mask(wanted, draw.rng),
             Some(index) => self.choose_by_index(index, wanted, draw),
@@ -41,6 +46,61 @@ impl<T> Table<T> {
                 seats.iter().any(|seat| self.instances.get(*seat as usize).is_some_and(fits))
             }
         }
+    }
+
+    /// The open seat that goes best with the key, of the closest tier that has an open one. Every
+    /// edge agrees on it, and an instance that comes or goes moves only its own keys (rendezvous
+    /// hashing). Looks at each bearer of the rarest required label, at all instances if none is
+    /// required.
+    fn choose_by_affinity(&self, wanted: &Wanted<'_>) -> Option<Choice> {
+        if wanted.affinity.is_empty() {
+            return None;
+        }
+        let preferred = wanted.prefer.iter().find_map(|label| {
+            let mut both: SmallVec<[(&str, &str); 8]> = SmallVec::from_slice(wanted.require);
+            both.push(*label);
+            self.best_match(&Wanted { require: &both, prefer: &[], ..*wanted })
+        });
+        preferred.or_else(|| self.best_match(wanted))
+    }
+
+    fn best_match(&self, wanted: &Wanted<'_>) -> Option<Choice> {
+        match self.shortest(wanted.require) {
+            Listed::All => self.best_of(0..self.instances.len(), wanted),
+            Listed::One(seat) => self.best_of(std::iter::once(seat), wanted),
+            Listed::Only(seats) => self.best_of(seats.iter().map(|seat| *seat as usize), wanted),
+        }
+    }
+
+    fn best_of(&self, seats: impl Iterator<Item = usize>, wanted: &Wanted<'_>) -> Option<Choice> {
+        let limits = self.seats.limits;
+        let mut best: Option<(u64, Choice)> = None;
+        let (mut end, mut busy_group) = (usize::MAX, None);
+        for seat in seats {
+            if seat >= end {
+                break;
+            }
+            let word = self.seats.word(seat);
+            let Some(instance) = self.instances.get(seat) else { continue };
+            if word >= limits.hard || !wanted.admits(instance) {
+                continue;
+            }
+            if best.is_none() {
+                let tier = *self.seats.tiers.get(self.seats.tier_of(seat))?;
+                if *busy_group.get_or_insert(tier.group) != tier.group {
+                    // A busy seat of a closer group comes before an open one of this.
+                    return None;
+                }
+                if word < limits.soft {
+                    end = tier.end as usize;
+                }
+            }
+            let fit = affinity(wanted.affinity, instance.id());
+            if word < limits.soft && best.is_none_or(|(so_far, _)| fit > so_far) {
+                best = Some((fit, Choice { seat, word }));
+            }
+        }
+        best.map(|(_, choice)| choice)
     }
 
     fn choose_by_mask(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
@@ -115,7 +175,7 @@ impl<T> Table<T> {
         for label in wanted.prefer {
             let mut both: SmallVec<[(&str, &str); 8]> = SmallVec::from_slice(wanted.require);
             both.push(*label);
-            let narrower = Wanted { require: &both, prefer: &[], exclude: wanted.exclude };
+            let narrower = Wanted { require: &both, prefer: &[], ..*wanted };
             if let Some(choice) = self.scan_list(&narrower, draw.rng) {
                 return Some(choice);
             }
@@ -221,6 +281,15 @@ impl Tie {
             }
         }
     }
+}
+
+/// How well a key and an instance go together: fixed for ever, and the same on every edge.
+fn affinity(key: &[u8], id: &str) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(key);
+    hasher.write_u8(0xff);
+    hasher.write(id.as_bytes());
+    hasher.finish()
 }
 
 /// One of the set bits, each with the same chance. `mask` is not 0.

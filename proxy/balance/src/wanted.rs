@@ -14,6 +14,9 @@ pub struct Wanted<'a> {
     pub prefer: &'a [(&'a str, &'a str)],
     /// Ids of instances that must not be chosen: those a retry has tried.
     pub exclude: &'a [&'a str],
+    /// Same key, same instance while it is open and as close as any that is; empty: none. A
+    /// request that has to wait takes what comes.
+    pub affinity: &'a [u8],
 }
 
 impl Wanted<'_> {
@@ -53,7 +56,7 @@ impl Requirement {
         let require = borrowed(&self.require);
         let prefer = borrowed(prefer);
         let exclude: Vec<&str> = self.exclude.iter().map(|id| &**id).collect();
-        ask(&Wanted { require: &require, prefer: &prefer, exclude: &exclude })
+        ask(&Wanted { require: &require, prefer: &prefer, exclude: &exclude, affinity: &[] })
     }
 }
 

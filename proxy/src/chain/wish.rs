@@ -10,17 +10,20 @@ pub(crate) struct Wish {
     pub(crate) require: Vec<(String, String)>,
     /// Labels tried first, in this order.
     pub(crate) prefer: Vec<(String, String)>,
+    /// Same key, same instance while it is open; empty: none.
+    pub(crate) affinity: Vec<u8>,
     /// For the whole attempt, queue included.
     timeout: Option<Duration>,
 }
 
 impl Wish {
     pub(crate) fn is_empty(&self) -> bool {
-        self.require.is_empty() && self.prefer.is_empty()
+        self.require.is_empty() && self.prefer.is_empty() && self.affinity.is_empty()
     }
 
-    /// Adds what one plugin asks. The shortest of several timeouts counts.
+    /// Adds what one plugin asks. The shortest of several timeouts and the last affinity count.
     pub(super) fn narrow(&mut self, target: Target) {
+        self.affinity = target.affinity.unwrap_or(std::mem::take(&mut self.affinity));
         self.require.extend(target.require);
         self.prefer.extend(target.prefer);
         self.timeout = match (self.timeout, target.timeout) {
@@ -37,13 +40,8 @@ impl Wish {
 
 /// What of a well-formed target this version cannot do: better a failed call than a silent no-op.
 pub(super) fn not_served(target: &Target, service: &str) -> Option<String> {
-    match (&target.service, &target.affinity) {
-        (Some(other), _) if other != service => {
-            Some(format!("routing to service `{other}` is not granted"))
-        }
-        (_, Some(_)) => Some("`affinity` is not served by this version".to_owned()),
-        _ => None,
-    }
+    let other = target.service.as_ref().filter(|other| *other != service)?;
+    Some(format!("routing to service `{other}` is not granted"))
 }
 
 #[cfg(test)]
@@ -76,7 +74,5 @@ mod tests {
         let elsewhere = Target { service: Some("b".to_owned()), ..Target::default() };
         assert!(not_served(&elsewhere, "a").is_some_and(|why| why.contains("`b`")));
         assert!(not_served(&elsewhere, "b").is_none());
-        let sticky = Target { affinity: Some(vec![1]), ..Target::default() };
-        assert!(not_served(&sticky, "a").is_some());
     }
 }

@@ -150,7 +150,7 @@ impl World {
 
     fn pick(&mut self, wish: usize) -> Picked<()> {
         let Wish { require, prefer, exclude } = WISHES[wish];
-        let wanted = Wanted { require, prefer, exclude };
+        let wanted = Wanted { require, prefer, exclude, affinity: &[] };
         self.service.balancer.pick(&wanted, &mut self.service.rng, self.service.now)
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as its tests do")]
 
+mod affinity;
 mod chance;
 mod example;
 mod invariants;

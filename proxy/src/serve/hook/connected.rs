@@ -3,18 +3,19 @@
 use super::guard;
 use crate::serve::ctx::Ctx;
 use pingora_proxy::Session;
+use std::time::Instant;
 
 /// Notes the connect time and starts the absolute deadline for the head of the answer.
 pub(in crate::serve) fn run(session: &Session, reused: bool, ctx: &mut Ctx) {
-    let Some(service) = ctx.sight.service() else { return };
-    if !reused && let Some(began) = ctx.attempt_started {
-        let time = began.elapsed();
-        ctx.times.connect += time;
-        service.metrics.connected(time);
+    let (Some(service), Some(began)) = (ctx.sight.service(), ctx.attempt_started) else { return };
+    let mut now = began;
+    if !reused {
+        now = Instant::now();
+        ctx.times.connect += now - began;
+        service.metrics.connected(now - began);
     }
     if let Some(guard) = guard(session) {
-        let now = tokio::time::Instant::now();
         let patience = ctx.wish.time_left(ctx.started).unwrap_or(service.first_byte);
-        guard.expect_answer_by(now + patience.min(service.first_byte));
+        guard.expect_answer_by((now + patience.min(service.first_byte)).into());
     }
 }

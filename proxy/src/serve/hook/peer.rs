@@ -103,7 +103,8 @@ fn with_wanted<R>(wish: &Wish, tried: &[Box<str>], ask: impl FnOnce(&Wanted<'_>)
     let prefer: SmallVec<[(&str, &str); 4]> =
         wish.prefer.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let exclude: SmallVec<[&str; 4]> = tried.iter().map(|id| &**id).collect();
-    ask(&Wanted { require: &require, prefer: &prefer, exclude: &exclude })
+    let affinity = &wish.affinity;
+    ask(&Wanted { require: &require, prefer: &prefer, exclude: &exclude, affinity })
 }
 
 async fn wait(

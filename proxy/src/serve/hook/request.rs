@@ -22,6 +22,8 @@ const X_REQUEST_ID: &str = "x-request-id";
 
 /// Answers at once (`true`) or lets the request go on.
 pub(in crate::serve) async fn run(session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+    // From here on names are without the case that they came in, which Pingora keeps in a second map.
+    message::with_parts(session.req_header_mut(), |_| ());
     identify(session, ctx);
     if session.req_header().version == Version::HTTP_10 {
         // RFC 9110 section 15.2: an HTTP/1.0 client must not be sent an interim response.
@@ -60,17 +62,12 @@ fn identify(session: &Session, ctx: &mut Ctx) {
     let head = session.req_header();
     let peer = connection.peer.ip().to_canonical();
     ctx.client = peer;
-    if let Some(snapshot) = ctx.sight.snapshot().cloned()
-        && let Some(rules) = snapshot.listener(&connection.listener)
-        && rules.trusts(peer)
-    {
-        ctx.peer_trusted = true;
+    let rules = ctx.sight.snapshot().and_then(|snapshot| snapshot.listener(&connection.listener));
+    if let Some(rules) = rules.filter(|rules| rules.trusts(peer)) {
         ctx.client = forwarded_client(&head.headers, peer, |ip| rules.trusts(ip));
-        if let Some(id) = head.headers.get(X_REQUEST_ID).map(|id| id.as_bytes())
-            && let Some(id) = RequestId::given(id)
-        {
-            ctx.id = id;
-        }
+        ctx.peer_trusted = true;
+        let given = head.headers.get(X_REQUEST_ID).and_then(|id| RequestId::given(id.as_bytes()));
+        ctx.id = given.unwrap_or_else(|| ctx.id.clone());
     }
     ctx.connection = Some(connection);
 }

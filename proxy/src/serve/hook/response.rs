@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
+use smallvec::SmallVec;
 use std::time::Instant;
 
 /// Interim responses (1xx) that one request may bring; more is an attack on the client.
@@ -90,10 +91,10 @@ fn remove_hop_by_hop(response: &mut ResponseHeader, switching: bool) {
             }
         }
     }
-    for name in &HOP_BY_HOP {
-        if response.headers.contains_key(name) {
-            response.remove_header(name);
-        }
+    let found: SmallVec<[HeaderName; 4]> =
+        response.headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
+    for name in &found {
+        response.remove_header(name);
     }
     if !switching && response.headers.contains_key(header::UPGRADE) {
         response.remove_header(&header::UPGRADE);

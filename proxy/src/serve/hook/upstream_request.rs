@@ -2,7 +2,8 @@
 
 use crate::serve::ctx::Ctx;
 use crate::serve::guard::is_token_byte;
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use crate::serve::message::with_parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
@@ -45,33 +46,36 @@ pub(in crate::serve) fn run(
     request: &mut RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
-    make_origin_form(session, request)?;
+    let received = session.req_header().version;
     let upgrade = wanted_upgrade(request);
-    remove_hop_by_hop(request)?;
-    if let Some(protocol) = upgrade {
-        request.insert_header(header::CONNECTION, "upgrade")?;
-        request.insert_header(header::UPGRADE, protocol)?;
-    }
-    if request.headers.get(header::HOST).is_none()
-        && session.req_header().version == Version::HTTP_10
-    {
-        // RFC 9112 section 3.2: an HTTP/1.0 client need not name a host, an HTTP/1.1 request has to.
-        request.insert_header(header::HOST, HeaderValue::from_static(""))?;
-    }
-    forwarded(request, ctx)?;
-    via(request, session.req_header().version)
+    with_parts(request, |parts| {
+        if received != Version::HTTP_2 {
+            make_origin_form(&mut parts.uri);
+        }
+        let headers = &mut parts.headers;
+        remove_hop_by_hop(headers)?;
+        if let Some(protocol) = upgrade {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(header::UPGRADE, protocol);
+        }
+        if received == Version::HTTP_10 && !headers.contains_key(header::HOST) {
+            // RFC 9112 section 3.2: an HTTP/1.0 client need not name a host, an HTTP/1.1 request
+            // has to.
+            headers.insert(header::HOST, HeaderValue::from_static(""));
+        }
+        forwarded(&parts.uri, headers, ctx)?;
+        headers.append(header::VIA, via(received));
+        Ok(())
+    })
 }
 
 /// An absolute target is for proxies; an origin gets the path (RFC 9112 section 3.2.1). The guard has
 /// seen that its authority is the one in Host.
-fn make_origin_form(session: &Session, request: &mut RequestHeader) -> Result<()> {
-    let absolute = session.req_header().version != Version::HTTP_2
-        && !matches!(request.raw_path().first(), Some(b'/' | b'*'));
-    if absolute {
-        let path = request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        request.set_raw_path(path.as_bytes())?;
+fn make_origin_form(uri: &mut Uri) {
+    if uri.authority().is_some() {
+        let path = uri.path_and_query().cloned();
+        *uri = path.map_or_else(|| Uri::from_static("/"), Uri::from);
     }
-    Ok(())
 }
 
 /// The protocol that an HTTP/1.1 client asks to switch to. `h2c` is between it and us
@@ -93,8 +97,8 @@ fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         .filter(|option| !option.is_empty())
 }
 
-fn remove_hop_by_hop(request: &mut RequestHeader) -> Result<()> {
-    let named: SmallVec<[HeaderName; 4]> = connection_options(&request.headers)
+fn remove_hop_by_hop(headers: &mut HeaderMap) -> Result<()> {
+    let named: SmallVec<[HeaderName; 4]> = connection_options(headers)
         .filter(|option| !is_common_option(option))
         .map(HeaderName::from_bytes)
         .collect::<std::result::Result<_, _>>()
@@ -102,11 +106,12 @@ fn remove_hop_by_hop(request: &mut RequestHeader) -> Result<()> {
     if named.iter().any(|name| PROTECTED.contains(name)) {
         return Err(bad_connection());
     }
+    // Most heads hold none of these: one look at each name is cheaper than a search for each field.
     // Content-Length and Transfer-Encoding: Pingora frames the body anew where one follows.
-    for name in HOP_BY_HOP.iter().chain(&named) {
-        if request.headers.contains_key(name) {
-            request.remove_header(name);
-        }
+    let found: SmallVec<[HeaderName; 4]> =
+        headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
+    for name in found.iter().chain(&named) {
+        headers.remove(name);
     }
     Ok(())
 }
@@ -122,33 +127,40 @@ fn bad_connection() -> Box<Error> {
 }
 
 /// `X-Forwarded-*` and our own: what a client says of itself counts only behind a trusted proxy.
-fn forwarded(request: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
+fn forwarded(uri: &Uri, headers: &mut HeaderMap, ctx: &Ctx) -> Result<()> {
     let Some(connection) = &ctx.connection else { return Ok(()) };
     let peer = &connection.peer_text;
     // Between two HTTP/2 peers the host is the authority alone.
-    let authority = || HeaderValue::from_str(request.uri.authority()?.as_str()).ok();
-    let host = request.headers.get(header::HOST).cloned().or_else(authority);
+    let authority = || HeaderValue::from_str(uri.authority()?.as_str()).ok();
+    let host = headers.get(header::HOST).cloned().or_else(authority);
+    let plain = HeaderValue::from_static("http");
     if ctx.peer_trusted {
-        let chain = chain(&request.headers, &X_FORWARDED_FOR, peer)?;
-        request.insert_header(X_FORWARDED_FOR, chain)?;
-        let chain = self::chain(&request.headers, &header::FORWARDED, &connection.forwarded)?;
-        request.insert_header(header::FORWARDED, chain)?;
-        request.insert_header(HITHER_CLIENT_IP, ctx.client.to_string())?;
-        if !request.headers.contains_key(X_FORWARDED_PROTO) {
-            request.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static("http"))?;
+        let chained = chain(headers, &X_FORWARDED_FOR, peer)?;
+        headers.insert(X_FORWARDED_FOR, chained);
+        let chained = chain(headers, &header::FORWARDED, &connection.forwarded)?;
+        headers.insert(header::FORWARDED, chained);
+        headers.insert(HITHER_CLIENT_IP, text(&ctx.client.to_string())?);
+        headers.entry(X_FORWARDED_PROTO).or_insert(plain);
+        if let Some(host) = host {
+            headers.entry(X_FORWARDED_HOST).or_insert(host);
         }
     } else {
-        request.insert_header(header::FORWARDED, connection.forwarded.clone())?;
-        request.insert_header(X_FORWARDED_FOR, peer.clone())?;
-        request.insert_header(HITHER_CLIENT_IP, peer.clone())?;
-        request.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static("http"))?;
-        request.remove_header(&X_FORWARDED_HOST);
+        headers.insert(header::FORWARDED, connection.forwarded.clone());
+        headers.insert(X_FORWARDED_FOR, peer.clone());
+        headers.insert(HITHER_CLIENT_IP, peer.clone());
+        headers.insert(X_FORWARDED_PROTO, plain);
+        match host {
+            Some(host) => drop(headers.insert(X_FORWARDED_HOST, host)),
+            None => drop(headers.remove(X_FORWARDED_HOST)),
+        }
     }
-    if let Some(host) = host.filter(|_| !request.headers.contains_key(X_FORWARDED_HOST)) {
-        request.insert_header(X_FORWARDED_HOST, host)?;
-    }
-    request.insert_header(HITHER_REGION, ctx.sight.edge().region_value.clone())?;
-    request.insert_header(crate::serve::answer::REQUEST_ID, ctx.id.as_str())
+    headers.insert(HITHER_REGION, ctx.sight.edge().region_value.clone());
+    headers.insert(crate::serve::answer::REQUEST_ID, text(ctx.id.as_str())?);
+    Ok(())
+}
+
+fn text(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(|_| bad_connection())
 }
 
 /// The list in all fields of this name, with `last` at its end.
@@ -163,11 +175,10 @@ fn chain(headers: &HeaderMap, name: &HeaderName, last: &HeaderValue) -> Result<H
 }
 
 /// RFC 9110 section 7.6.3: with the version in which the message was received.
-fn via(request: &mut RequestHeader, received: Version) -> Result<()> {
-    let hop = match received {
+fn via(received: Version) -> HeaderValue {
+    HeaderValue::from_static(match received {
         Version::HTTP_10 => "1.0 hither",
         Version::HTTP_2 => "2 hither",
         _ => "1.1 hither",
-    };
-    request.append_header(header::VIA, HeaderValue::from_static(hop)).map(drop)
+    })
 }
