@@ -5,6 +5,7 @@
 
 use super::answer;
 use super::connection::Connection;
+use super::drain::Drain;
 use super::guard::{Guard, NextRequest};
 use super::handler::Handler;
 use super::listen::{Bound, Listeners};
@@ -55,7 +56,9 @@ impl Worker {
         let proxy = Arc::new(new_proxy(&self.shared, &self.stage));
         let (draining, shutdown) = watch::channel(false);
         let (alive, mut last_one_out) = mpsc::channel::<()>(1);
-        let line = Line { proxy, shared: self.shared.clone(), shutdown, _alive: alive };
+        let drain = Arc::<Drain>::default();
+        let shared = self.shared.clone();
+        let line = Line { proxy, shared, drain: drain.clone(), shutdown, _alive: alive };
         let mut accepting: HashMap<SocketAddr, watch::Sender<bool>> = HashMap::new();
         while *self.stage.borrow() == Stage::Serving {
             let listeners = self.listeners.borrow_and_update().clone();
@@ -74,6 +77,7 @@ impl Worker {
         }
         accepting.clear();
         let _ = draining.send(true);
+        drain.begin();
         drop(line);
         let _ = last_one_out.recv().await;
     }
@@ -102,6 +106,8 @@ fn new_proxy(shared: &Arc<Shared>, stage: &watch::Receiver<Stage>) -> Proxy {
 struct Line {
     proxy: Arc<Proxy>,
     shared: Arc<Shared>,
+    drain: Arc<Drain>,
+    /// The same for Pingora, in the form that it asks for.
     shutdown: watch::Receiver<bool>,
     /// Held by every task of the thread: when all are gone, so is the last connection.
     _alive: mpsc::Sender<()>,
@@ -152,19 +158,13 @@ impl Line {
         }
     }
 
-    async fn serve(mut self, mut guard: Box<Guard>, connection: Arc<Connection>) {
+    async fn serve(self, mut guard: Box<Guard>, connection: Arc<Connection>) {
         let _open = self.shared.telemetry.connection_opened();
+        let _enrolled = self.drain.enrol().await;
         let mut first = true;
         loop {
             let patience = self.shared.patience(&connection.listener);
-            let next = tokio::select! {
-                biased;
-                next = guard.next(patience, first) => next,
-                _ = self.shutdown.changed() => {
-                    if guard.is_idle() { return }
-                    guard.next(patience, first).await
-                }
-            };
+            let next = guard.next(patience, first, &self.drain).await;
             match next {
                 NextRequest::Gone => return,
                 NextRequest::Refused(fault) => return self.refuse(guard, &connection, fault).await,

@@ -14,6 +14,7 @@ mod answer;
 mod classify;
 mod connection;
 mod ctx;
+mod drain;
 mod guard;
 mod handler;
 mod hook;

@@ -10,6 +10,7 @@ pub(crate) mod field;
 mod handshake;
 pub(crate) mod head;
 mod lazy_deadline;
+mod outbox;
 mod pingora_io;
 mod stream;
 

@@ -5,8 +5,10 @@ use super::body::Body;
 use super::handshake::Handshake;
 use super::head::{HeadLimits, HeadScanner};
 use super::lazy_deadline::LazyDeadline;
+use super::outbox::Outbox;
 use crate::fault::Fault;
 use crate::serve::connection::Connection;
+use crate::serve::drain::Drain;
 use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -87,6 +89,7 @@ pub(crate) struct Guard {
     inbox: Vec<u8>,
     /// Bytes of `inbox` that were handed over.
     taken: usize,
+    outbox: Outbox,
     deadline: LazyDeadline,
     opened: Instant,
     /// Milliseconds after `opened` by which the instance must have answered; 0 = no such deadline.
@@ -112,6 +115,7 @@ impl Guard {
             phase: Phase::Waiting,
             inbox: Vec::new(),
             taken: 0,
+            outbox: Outbox::default(),
             deadline: LazyDeadline::default(),
             opened: Instant::now(),
             answer_by: AtomicU64::new(0),
@@ -122,14 +126,14 @@ impl Guard {
         })
     }
 
-    /// Nothing of a next request has come.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.waiting_bytes().is_empty()
-    }
-
     /// Waits for the next request: without a buffer until its first byte, then under one deadline
     /// for the whole head.
-    pub(crate) async fn next(&mut self, patience: Patience, first: bool) -> NextRequest {
+    pub(crate) async fn next(
+        &mut self,
+        patience: Patience,
+        first: bool,
+        drain: &Drain,
+    ) -> NextRequest {
         if !first && !matches!(self.phase, Phase::Body(Body::Done)) {
             // Pingora gave the connection back inside a request: what comes next has no meaning.
             return NextRequest::Gone;
@@ -158,7 +162,7 @@ impl Guard {
                 }
             }
             let quiet = self.inbox.is_empty();
-            match std::future::poll_fn(|cx| self.poll_more(cx)).await {
+            match std::future::poll_fn(|cx| self.poll_more(cx, drain)).await {
                 Arrival::Bytes if quiet && !first => {
                     self.deadline.set(Instant::now() + patience.head_timeout);
                 }
@@ -214,10 +218,14 @@ impl Guard {
         }
     }
 
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Arrival> {
+    fn poll_more(&mut self, cx: &mut Context<'_>, drain: &Drain) -> Poll<Arrival> {
         match self.poll_fill(cx) {
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Arrival::Closed),
             Poll::Ready(Ok(_)) => Poll::Ready(Arrival::Bytes),
+            // A head that has begun may still become a request.
+            Poll::Pending if drain.has_begun() && self.inbox.is_empty() => {
+                Poll::Ready(Arrival::Closed)
+            }
             Poll::Pending => self.deadline.poll(cx).map(|()| Arrival::Late),
         }
     }
@@ -422,26 +430,19 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, data)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        let this = &mut *self;
+        this.outbox.poll_write(&mut this.io, cx, data)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let this = &mut *self;
+        ready!(this.outbox.poll_empty(&mut this.io, cx))?;
+        Pin::new(&mut this.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let this = &mut *self;
+        ready!(this.outbox.poll_empty(&mut this.io, cx))?;
+        Pin::new(&mut this.io).poll_shutdown(cx)
     }
 }
