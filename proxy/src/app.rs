@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use crate::snapshot::{Builder, Materials, Rejection};
 use crate::telemetry::{AccessLog, Telemetry, init_logging};
 use hither_config::{AccessLog as AccessPlan, LogFormat, Plan};
-use hither_plugin_host::{Host, HostOptions};
+use hither_plugin_host::HostOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -46,7 +46,7 @@ pub(crate) fn run(config: &Path) -> Result<(), Rejection> {
 pub(crate) fn check(config: &Path) -> Result<(), Rejection> {
     let materials = Materials::read(config)?;
     let telemetry = telemetry(AccessLog::off())?;
-    let (builder, _) = builder(&materials.plan, &telemetry)?;
+    let (builder, _) = builder(&materials.plan, &telemetry);
     builder.build(&materials, None).map(drop)
 }
 
@@ -56,15 +56,11 @@ fn telemetry(access: AccessLog) -> Result<Arc<Telemetry>, Rejection> {
         .map_err(|error| Rejection::Other(format!("the metrics could not be set up: {error}")))
 }
 
-fn builder(
-    plan: &Plan,
-    telemetry: &Arc<Telemetry>,
-) -> Result<(Builder, Arc<PluginEnvironment>), Rejection> {
+fn builder(plan: &Plan, telemetry: &Arc<Telemetry>) -> (Builder, Arc<PluginEnvironment>) {
     let environment = PluginEnvironment::new(telemetry.clone());
     let mut options = HostOptions::new(environment.clone());
     options.cache_dir = Some(plan.edge.plugin_cache.clone());
-    let host = Host::new(options).map_err(|error| Rejection::Other(error.to_string()))?;
-    Ok((Builder::new(PluginLoader::new(host), telemetry.clone()), environment))
+    (Builder::new(PluginLoader::new(options), telemetry.clone()), environment)
 }
 
 /// Opens the access log that a plan asks for.
@@ -145,7 +141,7 @@ impl Edge {
         let plan = materials.plan.clone();
         let telemetry = telemetry(access_log(&plan)?)?;
         start_origins(&plan)?;
-        let (builder, environment) = builder(&plan, &telemetry)?;
+        let (builder, environment) = builder(&plan, &telemetry);
         let first = builder.build(&materials, None)?.snapshot;
         let threads = plan.edge.threads.get() as usize;
         let listeners = Arc::new(ListenerSet::new(threads));

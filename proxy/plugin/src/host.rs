@@ -21,6 +21,7 @@ use crate::spec::Spec;
 use crate::ticker::Ticker;
 
 /// What a host is started with.
+#[derive(Clone)]
 pub struct HostOptions {
     /// Where compiled plugins are kept; made with mode 0700 if need be. None: compile at every load.
     pub cache_dir: Option<PathBuf>,

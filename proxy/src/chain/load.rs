@@ -7,11 +7,13 @@ use hither_config::{
     Capability as Grant, Isolation as IsolationPlan, Name, OnFailure as OnFailurePlan, Plan,
     PluginPlan, Report, Source,
 };
-use hither_plugin_host::{Budget, Capability, Config, Host, Isolation, Loaded, OnFailure, Spec};
+use hither_plugin_host::{
+    Budget, Capability, Config, Host, HostError, HostOptions, Isolation, Loaded, OnFailure, Spec,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The configurations of one plugin, each with a number, and which service has which.
 pub(crate) struct Attachments {
@@ -73,14 +75,25 @@ struct LoadPrint {
     isolation: Isolation,
 }
 
-/// Loads plugins through one host.
+/// Loads plugins through one host, which is started for the first of them: it reserves terabytes of
+/// address space, which an edge without plugins may not even be allowed to.
 pub(crate) struct PluginLoader {
-    host: Host,
+    options: HostOptions,
+    host: OnceLock<Host>,
 }
 
 impl PluginLoader {
-    pub(crate) fn new(host: Host) -> PluginLoader {
-        PluginLoader { host }
+    pub(crate) fn new(options: HostOptions) -> PluginLoader {
+        PluginLoader { options, host: OnceLock::new() }
+    }
+
+    fn host(&self) -> Result<&Host, HostError> {
+        if let Some(host) = self.host.get() {
+            return Ok(host);
+        }
+        // Snapshots are built one at a time, so that nobody else starts one meanwhile.
+        let host = Host::new(self.options.clone())?;
+        Ok(self.host.get_or_init(|| host))
     }
 
     /// The plugin for a snapshot: `before` itself where nothing changed.
@@ -133,7 +146,8 @@ impl PluginLoader {
             budget: print.load.budget.clone(),
             isolation: print.load.isolation,
         };
-        self.host.load(spec).map_err(|error| format!("plugin `{name}` cannot be loaded: {error}"))
+        let host = self.host().map_err(|error| error.to_string())?;
+        host.load(spec).map_err(|error| format!("plugin `{name}` cannot be loaded: {error}"))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Greets every client: the smallest useful plugin, to start your own from.
 
-use hither_plugin::{Edits, Plugin, Response, ResponseFilter, ResponsePatch, ResponseVerdict, plugin};
+use hither_plugin::{
+    Edits, Plugin, Response, ResponseFilter, ResponsePatch, ResponseVerdict, plugin,
+};
 
 /// A plugin without settings: it takes any configuration and looks at none.
 pub struct Hello;
@@ -17,6 +19,8 @@ impl Plugin for Hello {
 impl ResponseFilter for Hello {
     fn on_response(&self, response: &Response, _memo: u64) -> ResponseVerdict {
         let region = response.input("edge.region").unwrap_or("somewhere");
-        ResponsePatch::default().edit(Edits::default().set("x-hello", format!("from {region}"))).into()
+        ResponsePatch::default()
+            .edit(Edits::default().set("x-hello", format!("from {region}")))
+            .into()
     }
 }
