@@ -30,16 +30,17 @@ impl Handler {
 
 #[async_trait]
 impl ProxyHttp for Handler {
-    type CTX = Ctx;
+    /// Boxed: Pingora moves it several times between hooks.
+    type CTX = Box<Ctx>;
 
-    fn new_ctx(&self) -> Ctx {
-        Ctx::new(self.shared.snapshot())
+    fn new_ctx(&self) -> Box<Ctx> {
+        Box::new(Ctx::new(self.shared.snapshot()))
     }
 
     /// None: compression and the like are not silently on.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Box<Ctx>) -> Result<bool> {
         hook::request::run(session, ctx).await
     }
 
@@ -48,12 +49,16 @@ impl ProxyHttp for Handler {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         _end_of_stream: bool,
-        ctx: &mut Ctx,
+        ctx: &mut Box<Ctx>,
     ) -> Result<()> {
         hook::request_body::run(body.as_ref(), ctx)
     }
 
-    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(
+        &self,
+        session: &mut Session,
+        ctx: &mut Box<Ctx>,
+    ) -> Result<Box<HttpPeer>> {
         hook::peer::run(&self.shared, session, ctx).await
     }
 
@@ -64,7 +69,7 @@ impl ProxyHttp for Handler {
         _peer: &HttpPeer,
         _fd: RawFd,
         _digest: Option<&Digest>,
-        ctx: &mut Ctx,
+        ctx: &mut Box<Ctx>,
     ) -> Result<()> {
         hook::connected::run(session, reused, ctx);
         Ok(())
@@ -74,7 +79,7 @@ impl ProxyHttp for Handler {
         &self,
         _session: &mut Session,
         _peer: &HttpPeer,
-        ctx: &mut Ctx,
+        ctx: &mut Box<Ctx>,
         error: Box<Error>,
     ) -> Box<Error> {
         hook::retry::after_connect(ctx, error)
@@ -85,7 +90,7 @@ impl ProxyHttp for Handler {
         _peer: &HttpPeer,
         session: &mut Session,
         error: Box<Error>,
-        ctx: &mut Ctx,
+        ctx: &mut Box<Ctx>,
         reused: bool,
     ) -> Box<Error> {
         hook::retry::after_send(session, ctx, error, reused)
@@ -95,7 +100,7 @@ impl ProxyHttp for Handler {
         &self,
         session: &mut Session,
         request: &mut RequestHeader,
-        ctx: &mut Ctx,
+        ctx: &mut Box<Ctx>,
     ) -> Result<()> {
         hook::upstream_request::run(session, request, ctx)
     }
@@ -104,7 +109,7 @@ impl ProxyHttp for Handler {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        ctx: &mut Ctx,
+        ctx: &mut Box<Ctx>,
     ) -> Result<()> {
         if *self.stage.borrow() == Stage::Draining {
             // Pingora looks once, when the request begins; this one has seen the drain come.
@@ -117,24 +122,24 @@ impl ProxyHttp for Handler {
         &self,
         session: &mut Session,
         error: &Error,
-        ctx: &mut Ctx,
+        ctx: &mut Box<Ctx>,
     ) -> FailToProxy {
         hook::failed::run(session, error, ctx).await
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Ctx) {
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Box<Ctx>) {
         hook::finished::run(&self.shared, session, ctx);
     }
 
     /// Every fault is told once, in the access log, by `hook::finished`.
-    fn suppress_error_log(&self, _session: &Session, _ctx: &Ctx, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Box<Ctx>, _error: &Error) -> bool {
         true
     }
 
     fn suppress_proxy_warn_log(
         &self,
         _session: &Session,
-        _ctx: &Ctx,
+        _ctx: &Box<Ctx>,
         _error: &Error,
         _context: ProxyWarnLogContext,
     ) -> bool {

@@ -31,7 +31,7 @@ impl Endpoint {
         options.total_connection_timeout = Some(patience.connect);
         // Per read, and the head's absolute deadline is the guard's: so never shorter than that.
         options.read_timeout = Some(patience.idle.max(patience.first_byte));
-        options.write_timeout = Some(patience.idle);
+        // None for writes: whoever does not read does not answer either, and each timer costs.
         options.idle_timeout = Some(POOLED_IDLE);
         options.tcp_keepalive = Some(TcpKeepalive {
             idle: Duration::from_secs(60),

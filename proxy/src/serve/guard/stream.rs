@@ -402,6 +402,10 @@ impl AsyncRead for Guard {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        // Whoever waits for the client has written what there was: nothing gathered waits longer.
+        if let Poll::Ready(Err(error)) = this.outbox.poll_empty(&mut this.io, cx) {
+            return Poll::Ready(Err(error));
+        }
         if this.tunnel.load(Ordering::Relaxed) && !matches!(this.phase, Phase::Open) {
             this.deadline.clear();
             this.phase = Phase::Open;

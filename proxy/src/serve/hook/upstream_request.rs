@@ -40,6 +40,9 @@ const PROTECTED: [HeaderName; 6] = [
     header::AUTHORIZATION,
 ];
 
+/// Fields that we add at most: room for all at once.
+const OURS: usize = 11;
+
 /// Makes the head ours.
 pub(in crate::serve) fn run(
     session: &Session,
@@ -53,6 +56,7 @@ pub(in crate::serve) fn run(
             make_origin_form(&mut parts.uri);
         }
         let headers = &mut parts.headers;
+        headers.reserve(OURS);
         remove_hop_by_hop(headers)?;
         if let Some(protocol) = upgrade {
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
