@@ -1,5 +1,7 @@
 //! Hooks run on the fake host as on the real one: with what they declared, and nothing else.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as its tests do")]
+
 use std::time::Duration;
 
 use hither_plugin::instances::{Band, Instance};

@@ -11,6 +11,7 @@ mod handshake;
 pub(crate) mod head;
 mod lazy_deadline;
 mod outbox;
+mod parting;
 mod pingora_io;
 mod stream;
 

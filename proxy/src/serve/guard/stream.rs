@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -32,9 +32,6 @@ const KEPT_INBOX: usize = 1024;
 
 /// RFC 9113 section 3.4.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// While a client with an unread body waits in the queue, how often its presence is checked.
-const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
 
 const NO_FAULT: u8 = u8::MAX;
 
@@ -86,7 +83,7 @@ pub(crate) struct Guard {
     pub(super) socket: Arc<SocketDigest>,
     phase: Phase,
     /// Read and not handed over; at most [`KEPT_INBOX`] of room while the connection is idle.
-    inbox: Vec<u8>,
+    pub(super) inbox: Vec<u8>,
     /// Bytes of `inbox` that were handed over.
     taken: usize,
     outbox: Outbox,
@@ -231,7 +228,7 @@ impl Guard {
     }
 
     /// One read through the thread's scratch buffer into the inbox.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH_BUFFER.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
@@ -287,46 +284,6 @@ impl Guard {
     /// The instance has answered.
     pub(crate) fn answered(&self) {
         self.answer_by.store(0, Ordering::Relaxed);
-    }
-
-    /// Ready when the client has closed its side. Reads nothing.
-    pub(crate) async fn client_left(&self) {
-        loop {
-            match self.io.ready(Interest::READABLE).await {
-                Err(_) => return,
-                Ok(ready) if ready.is_read_closed() => return,
-                Ok(_) => {}
-            }
-            // Nothing to read clears the readiness, so that the next wait costs nothing; unread
-            // bytes (a body, a pipelined request) leave only an occasional look.
-            let peeked = self.io.try_io(Interest::READABLE, || {
-                socket2::SockRef::from(&self.io).peek(&mut [std::mem::MaybeUninit::uninit()])
-            });
-            match peeked {
-                Ok(0) => return,
-                Ok(_) => tokio::time::sleep(PRESENCE_INTERVAL).await,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Writes an answer of our own and closes in a way that lets the client read it.
-    pub(crate) async fn refuse(mut self: Box<Self>, answer: &[u8]) {
-        const LINGER: Duration = Duration::from_secs(2);
-        let _ = tokio::time::timeout(LINGER, async {
-            tokio::io::AsyncWriteExt::write_all(&mut self.io, answer).await?;
-            tokio::io::AsyncWriteExt::shutdown(&mut self.io).await?;
-            // Closing with unread bytes would reset the connection and lose the answer.
-            for _ in 0..64 {
-                self.inbox.clear();
-                if std::future::poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
-                    break;
-                }
-            }
-            io::Result::Ok(())
-        })
-        .await;
     }
 
     fn poll_body(
