@@ -48,10 +48,22 @@ impl Gcra {
     }
 
     pub(crate) fn charge(&self, quota: &Quota, now: u64, cost: u32) -> Result<Charge, Decision> {
+        self.charge_from(0, quota, now, cost)
+    }
+
+    /// The same for a bucket that is taken to be filled until `floor` at least.
+    pub(crate) fn charge_from(
+        &self,
+        floor: u64,
+        quota: &Quota,
+        now: u64,
+        cost: u32,
+    ) -> Result<Charge, Decision> {
         let mut before = self.tat.load(Relaxed);
         loop {
-            let after =
-                quota.charge(before, now, cost).map_err(|wait| quota.held(before, now, wait))?;
+            let after = quota
+                .charge(before.max(floor), now, cost)
+                .map_err(|wait| quota.held(before, now, wait))?;
             match self.tat.compare_exchange_weak(before, after, Relaxed, Relaxed) {
                 Ok(_) => return Ok(Charge { before, after }),
                 Err(changed) => before = changed,

@@ -78,6 +78,11 @@ impl Shard {
         }
     }
 
+    /// Where a key that may have been forgotten has to start.
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor
+    }
+
     /// Bytes on the heap.
     pub(crate) fn bytes(&self) -> usize {
         self.buckets.capacity() * size_of::<Bucket>()

@@ -79,7 +79,7 @@ impl KeyedGcra {
         cost: u32,
     ) -> Result<KeyedCharge, Decision> {
         let parent = self.parent(key);
-        {
+        let floor = {
             let mut shard = self.shard(key).lock();
             // A key that was counted by its parent may not start afresh when it gets a bucket of
             // its own: it starts where the parent stands, which is nowhere in quiet times.
@@ -97,8 +97,10 @@ impl KeyedGcra {
                     Err(wait) => Err(quota.held(before, now, wait)),
                 };
             }
-        }
-        match parent.charge(quota, now, cost) {
+            shard.floor()
+        };
+        // The key may be one that was forgotten, at a time that the clock has stepped back behind.
+        match parent.charge_from(floor, quota, now, cost) {
             Ok(charge) => Ok(KeyedCharge { charge, by_parent: true }),
             Err(held) => Err(held.said_by_parent(true)),
         }
