@@ -179,8 +179,8 @@ async fn twenty_plugin_swaps_in_ten_seconds_lose_nothing_under_load() {
 }
 
 #[tokio::test]
-async fn a_hundred_swaps_leave_nothing_behind_under_load() {
-    let builds = Stamp::builds(100);
+async fn two_hundred_swaps_leave_nothing_behind_under_load() {
+    let builds = Stamp::builds(200);
     let origin = OriginProcess::start(HITHER, "ams").await;
     let edge = Hither::builder(HITHER)
         .config(stamped("", &instance("i0", origin.address(), "")))
@@ -197,9 +197,11 @@ async fn a_hundred_swaps_leave_nothing_behind_under_load() {
         files.push(edge.open_fds());
     }
     load.stop().await.assert_clean();
-    let peak = |from: usize| memory[from..from + 10].iter().copied().max().unwrap();
-    // The first ones fill the history, which keeps some past plugins to go back to.
-    let (early, late) = (peak(10), peak(memory.len() - 10));
+    // The first ones fill the history, which keeps some past plugins to go back to. The allocator
+    // gives and takes in steps of 2 MiB, up and down by a tenth; what is left behind raises even
+    // the least that is held.
+    let early = memory[10..100].iter().copied().max().unwrap();
+    let late = memory[memory.len() - 50..].iter().copied().min().unwrap();
     assert!(late <= early + early / 10, "memory grew from {early} to {late}: {memory:?}");
     let (early, late) = (files[10], files[files.len() - 1]);
     assert!(late <= early + 10, "open files grew: {files:?}");
