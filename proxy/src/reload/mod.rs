@@ -10,7 +10,7 @@ pub(crate) use watch::watch;
 
 use crate::app::ListenerSet;
 use crate::shared::Shared;
-use crate::snapshot::{Builder, Materials, PluginBytes, Rejection, Snapshot, diff};
+use crate::snapshot::{Builder, Looks, Materials, PluginBytes, Rejection, Snapshot, diff};
 use history::History;
 pub(crate) use history::Swap;
 use parking_lot::Mutex;
@@ -78,6 +78,11 @@ impl Reloader {
         let state = self.state.lock();
         let plugins = state.running.plan.plugins.values().map(|plugin| plugin.file.clone());
         std::iter::once(self.config.clone()).chain(plugins).collect()
+    }
+
+    /// Those files as they looked when what runs was read.
+    pub(crate) fn looks_when_read(&self) -> Looks {
+        self.state.lock().running.looks.clone()
     }
 
     /// Past swaps, the latest first.

@@ -3,46 +3,19 @@
 //! calls per look.
 
 use super::{Change, Reloader};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use crate::snapshot::{Look, Looks};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// What a file looked like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Look {
-    modified: Option<SystemTime>,
-    len: u64,
-    inode: u64,
-}
-
-type Looks = BTreeMap<PathBuf, Option<Look>>;
-
-fn look(path: &Path) -> Option<Look> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::metadata(path).ok()?;
-    Some(Look { modified: metadata.modified().ok(), len: metadata.len(), inode: metadata.ino() })
-}
-
-fn look_at(files: Vec<PathBuf>) -> Looks {
-    files.into_iter().map(|path| (path.clone(), look(&path))).collect()
-}
-
-/// Watches for ever. A change counts once it has stood still for one look, so that a file that is
-/// still being written is left alone.
+/// Watches for ever.
 pub(crate) async fn watch(reloader: Arc<Reloader>) {
-    let mut known = looks(&reloader).await;
-    let mut last = known.clone();
+    let mut watched = Watched::since(reloader.looks_when_read());
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let now = looks(&reloader).await;
-        let settled = now == last;
-        last.clone_from(&now);
-        if settled && now != known {
-            known = now;
+        if watched.changed(looks(&reloader).await) {
             let reloader = reloader.clone();
             // The outcome is logged where it is known; a rejected file is not tried again until
             // it changes.
@@ -53,5 +26,71 @@ pub(crate) async fn watch(reloader: Arc<Reloader>) {
 
 async fn looks(reloader: &Arc<Reloader>) -> Looks {
     let reloader = reloader.clone();
-    tokio::task::spawn_blocking(move || look_at(reloader.files())).await.unwrap_or_default()
+    let look = move || reloader.files().into_iter().map(|path| (path.clone(), Look::at(&path)));
+    tokio::task::spawn_blocking(move || look().collect()).await.unwrap_or_default()
+}
+
+/// Tells changes from looks. A change counts once it has stood still for one look, so that a file
+/// that is still being written is left alone.
+struct Watched {
+    known: Looks,
+    last: Looks,
+}
+
+impl Watched {
+    /// From what the files looked like when they were read: what was written since, while plugins
+    /// were compiled and ports bound, is a change as well.
+    fn since(read: Looks) -> Watched {
+        Watched { last: read.clone(), known: read }
+    }
+
+    fn changed(&mut self, now: Looks) -> bool {
+        let settled = now == self.last;
+        self.last.clone_from(&now);
+        let changed = settled && now != self.known;
+        if changed {
+            self.known = now;
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Materials;
+    use std::path::Path;
+
+    const CONFIG: &str = "[[listener]]\naddress = \"127.0.0.1:0\"\n[service.web]\n\
+        [[service.web.instance]]\nid = \"one\"\naddress = \"127.0.0.1:9001\"\n";
+
+    fn now(path: &Path) -> Looks {
+        [(path.to_owned(), Look::at(path))].into()
+    }
+
+    #[test]
+    fn a_file_that_changes_between_reading_and_watching_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hither.toml");
+        std::fs::write(&file, CONFIG).unwrap();
+        let read = Materials::read(&file).unwrap_or_else(|error| panic!("{error}")).looks;
+        std::fs::write(&file, format!("{CONFIG}# more\n")).unwrap();
+        let mut watched = Watched::since(read);
+        assert!(!watched.changed(now(&file)), "it may still be written");
+        assert!(watched.changed(now(&file)));
+        assert!(!watched.changed(now(&file)), "told once");
+    }
+
+    #[test]
+    fn a_file_that_stands_is_no_change_and_one_that_goes_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hither.toml");
+        std::fs::write(&file, CONFIG).unwrap();
+        let mut watched = Watched::since(now(&file));
+        assert!(!watched.changed(now(&file)));
+        assert!(!watched.changed(now(&file)));
+        std::fs::remove_file(&file).unwrap();
+        assert!(!watched.changed(now(&file)));
+        assert!(watched.changed(now(&file)));
+    }
 }

@@ -1,6 +1,7 @@
 //! Everything that a snapshot is built from, as read at one moment: the configuration's text and
 //! plan, and the bytes of its plugins. Kept in the history, so that going back needs no file.
 
+use super::{Look, Looks};
 use crate::host_facts;
 use hither_config::{Plan, ReadError, Report, Source};
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub(crate) struct Materials {
     pub(crate) source: Arc<Source>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) plugins: BTreeMap<String, PluginBytes>,
+    /// The files as they looked just before they were read: where watching them begins.
+    pub(crate) looks: Looks,
 }
 
 /// Why a configuration cannot be used, with everything that is wrong.
@@ -70,11 +73,13 @@ impl Materials {
     /// # Errors
     /// Everything that is wrong, at once.
     pub(crate) fn read(path: &Path) -> Result<Materials, Rejection> {
+        let mut looks = Looks::from([(path.to_owned(), Look::at(path))]);
         let source = Source::read(path).map_err(Rejection::Unreadable)?;
         let plan = hither_config::load(&source, &host_facts::environment())?;
         let mut plugins = BTreeMap::new();
         let mut report: Option<Report> = None;
         for (name, plugin) in &plan.plugins {
+            looks.insert(plugin.file.clone(), Look::at(&plugin.file));
             match read_bounded(&plugin.file) {
                 Ok(bytes) => {
                     plugins.insert(name.as_str().to_owned(), bytes);
@@ -92,7 +97,7 @@ impl Materials {
         }
         match report {
             Some(report) => Err(report.into()),
-            None => Ok(Materials { source: source.into(), plan: plan.into(), plugins }),
+            None => Ok(Materials { source: source.into(), plan: plan.into(), plugins, looks }),
         }
     }
 

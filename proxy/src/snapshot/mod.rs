@@ -5,6 +5,7 @@ mod build;
 mod clock;
 mod diff;
 mod limits;
+mod look;
 mod materials;
 
 pub(crate) use crate::upstream::Endpoint;
@@ -12,6 +13,7 @@ pub(crate) use build::Builder;
 pub(crate) use clock::Clock;
 pub(crate) use diff::diff;
 pub(crate) use limits::Limits;
+pub(crate) use look::{Look, Looks};
 pub(crate) use materials::{MAX_PLUGIN, Materials, PluginBytes, Rejection};
 
 use crate::chain::{Chain, Plugin};
