@@ -26,6 +26,7 @@
 //! assert_eq!(problem.label.as_deref(), Some("did you mean `address`?"));
 //! ```
 
+mod change;
 mod check;
 mod environment;
 mod findings;
@@ -39,17 +40,20 @@ mod source;
 mod syntax;
 mod value;
 
+pub use change::InstanceChange;
 pub use environment::Environment;
 pub use plan::{
-    AdminPlan, AttachmentPlan, ConcurrencyPlan, EdgePlan, InstancePlan, LimitPlan, ListenerPlan,
-    LogPlan, OriginPlan, Plan, PluginPlan, QueuePlan, RetryPlan, ServicePlan, TimeoutsPlan,
+    AdminPlan, AttachmentPlan, CheckKind, CheckPlan, ConcurrencyPlan, DnsPlan, EdgePlan,
+    EjectionPlan, Fits, HttpCheckPlan, InstancePlan, LimitPlan, ListenerPlan, LogPlan, OriginPlan,
+    PlacePlan, Plan, PluginPlan, QueuePlan, RetryPlan, ServicePlan, TimeoutsPlan,
 };
 pub use report::{Problem, Related, Report};
 pub use schema::schema;
 pub use source::{ReadError, Source};
 pub use value::{
-    AccessLog, AdminAddress, Capability, ConcurrencyType, Digest, HostPattern, Isolation, LimitKey,
-    LogFormat, LogLevel, Name, OnFailure, PathPrefix, Rate, Size, SoftLimitScope, Spread,
+    AccessLog, AdminAddress, Capability, CheckMethod, ConcurrencyType, Digest, DnsName,
+    HostPattern, Isolation, LimitKey, LogFormat, LogLevel, Name, OnFailure, PathPrefix, Rate,
+    Share, Size, SoftLimitScope, Spread,
 };
 
 /// Reads `source` into a [`Plan`].

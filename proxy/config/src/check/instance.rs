@@ -1,9 +1,8 @@
 //! The instances of a service: at least one, and no two that are the same.
 
-use std::collections::BTreeMap;
-
 use super::Check;
 use super::unique::Firsts;
+use super::world::labels;
 use crate::findings::{Finding, Spot};
 use crate::plan::InstancePlan;
 use crate::raw::RawInstance;
@@ -13,15 +12,15 @@ use crate::value::Name;
 const MOST_INSTANCES: usize = 100_000;
 
 impl Check<'_> {
-    /// `spot` is the service's.
+    /// `spot` is the service's; `found` says that DNS finds it others.
     pub(super) fn instances(
         &mut self,
-        service: &Name,
-        spot: &Spot,
+        (service, spot): (&Name, &Spot),
         raw: Vec<RawInstance>,
+        found: bool,
         edge_region: &Name,
     ) -> Vec<InstancePlan> {
-        if raw.is_empty() && !self.findings.has(&spot.place, "instance") {
+        if raw.is_empty() && !found && !self.findings.has(&spot.place, "instance") {
             let header = format!("[[{}.instance]]", spot.place);
             let finding = Finding::at(spot, format!("service {service} has no instance"))
                 .help("its requests could be sent nowhere")
@@ -66,18 +65,7 @@ impl Check<'_> {
     }
 
     fn instance(&mut self, raw: RawInstance, edge_region: &Name) -> Option<InstancePlan> {
-        let mut labels = BTreeMap::new();
-        for (name, value) in raw.labels {
-            if matches!(name.value.as_str(), "id" | "region") {
-                let key = &name.value;
-                let finding = Finding::at(&name.spot, format!("`{key}` is a label by itself"))
-                    .label(format!("set the instance's own `{key}`"))
-                    .help("plugins can choose by id and region without further labels")
-                    .example(format!("{key} = {:?}", value.value.0));
-                self.findings.push(finding);
-            }
-            labels.insert(name.value, value.value.0);
-        }
+        let labels = labels(raw.labels, self.findings);
         Some(InstancePlan {
             id: raw.id?.value,
             address: raw.address?.value.0,

@@ -10,6 +10,9 @@ mod plugin;
 mod route;
 mod service;
 mod unique;
+mod world;
+
+pub(crate) use world::labels;
 
 use std::path::Path;
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use super::Check;
 use super::attachment::Plugins;
+use super::world::ejection;
 use crate::findings::Finding;
 use crate::plan::{ConcurrencyPlan, QueuePlan, RetryPlan, ServicePlan, TimeoutsPlan};
 use crate::raw::{RawConcurrency, RawPlugin, RawQueue, RawService};
@@ -42,7 +43,10 @@ impl Check<'_> {
         edge_region: &Name,
     ) -> Option<ServicePlan> {
         let attachments = self.attachments(name, &raw, plugins);
-        let instances = self.instances(name, &raw.spot, raw.instances, edge_region);
+        let found = raw.dns.is_some() || self.findings.has(&raw.spot.place, "dns");
+        let dns = self.dns(raw.dns, edge_region);
+        let instances = self.instances((name, &raw.spot), raw.instances, found, edge_region);
+        let checks = self.checks(&raw.spot, raw.checks);
         let limits = self.limits(raw.limits);
         let concurrency = self.concurrency(&raw.concurrency)?;
         let mut hosts: Vec<_> = raw.hosts.value.into_iter().map(|at| at.value).collect();
@@ -62,6 +66,9 @@ impl Check<'_> {
                 first_byte: raw.timeouts.first_byte.value,
                 idle: raw.timeouts.idle.value,
             },
+            ejection: ejection(&raw.ejection),
+            checks,
+            dns,
             limits,
             instances,
         })
@@ -81,6 +88,7 @@ impl Check<'_> {
             hard_limit: raw.hard_limit.as_ref().and_then(|at| NonZeroU32::new(at.value)),
             soft_limit_scope: raw.soft_limit_scope.value,
             spread: raw.spread.value,
+            slow_start: Some(raw.slow_start.value).filter(|time| !time.is_zero()),
         })
     }
 }

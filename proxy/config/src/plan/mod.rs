@@ -4,6 +4,7 @@
 
 mod plugin;
 mod service;
+mod world;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +19,8 @@ pub use service::{
     AttachmentPlan, ConcurrencyPlan, InstancePlan, LimitPlan, QueuePlan, RetryPlan, ServicePlan,
     TimeoutsPlan,
 };
+
+pub use world::{CheckKind, CheckPlan, DnsPlan, EjectionPlan, Fits, HttpCheckPlan, PlacePlan};
 
 use crate::value::{AccessLog, AdminAddress, LogFormat, LogLevel, Name, Size};
 

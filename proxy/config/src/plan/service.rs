@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::world::{CheckPlan, DnsPlan, EjectionPlan};
 use crate::value::{
     ConcurrencyType, HostPattern, LimitKey, Name, PathPrefix, Rate, Size, SoftLimitScope, Spread,
 };
@@ -30,9 +31,15 @@ pub struct ServicePlan {
     pub retry: RetryPlan,
     /// How long instances may take.
     pub timeouts: TimeoutsPlan,
+    /// When an instance that fails gets a rest.
+    pub ejection: EjectionPlan,
+    /// Health checks; all must pass.
+    pub checks: Vec<CheckPlan>,
+    /// Whose addresses are instances, too.
+    pub dns: Option<DnsPlan>,
     /// Rate limits, in the order of the file; names differ.
     pub limits: Vec<LimitPlan>,
-    /// Its servers; never empty, ids and addresses differ.
+    /// Its servers; empty only if DNS tells of others. Ids and addresses differ.
     pub instances: Vec<InstancePlan>,
 }
 
@@ -59,6 +66,9 @@ pub struct ConcurrencyPlan {
     pub soft_limit_scope: SoftLimitScope,
     /// How load spreads over almost equally close instances.
     pub spread: Spread,
+    /// How long the soft limit of a new or recovered instance takes to grow; none: it is whole at
+    /// once.
+    pub slow_start: Option<Duration>,
 }
 
 /// `[service.NAME.queue]`

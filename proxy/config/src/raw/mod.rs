@@ -5,10 +5,12 @@
 mod edge;
 mod plugin;
 mod service;
+mod world;
 
 pub(crate) use edge::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
 pub(crate) use plugin::RawPlugin;
 pub(crate) use service::{RawConcurrency, RawInstance, RawLimit, RawQueue, RawService};
+pub(crate) use world::{RawCheck, RawDns, RawEjection, RawHttpCheck, RawInstanceChange, RawPlace};
 
 use crate::read::{At, Fields, Shape};
 use crate::value::Name;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::world::{RawCheck, RawDns, RawEjection};
 use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
 use crate::value::{
@@ -31,6 +32,9 @@ pub(crate) struct RawService {
     pub(crate) queue: RawQueue,
     pub(crate) retry: RawRetry,
     pub(crate) timeouts: RawTimeouts,
+    pub(crate) ejection: RawEjection,
+    pub(crate) checks: Vec<RawCheck>,
+    pub(crate) dns: Option<RawDns>,
     pub(crate) limits: Vec<RawLimit>,
     pub(crate) instances: Vec<RawInstance>,
     pub(crate) overrides: Vec<(At<Name>, RawOverride)>,
@@ -65,6 +69,16 @@ impl Shape for RawService {
             queue: fields.table("queue", "Where requests wait while every instance is full."),
             retry: fields.table("retry", "Another try on another instance."),
             timeouts: fields.table("timeouts", "How long instances may take."),
+            ejection: fields.table("ejection", "When an instance that fails gets a rest."),
+            checks: fields.tables(
+                "check",
+                "Health checks of every instance; all must pass, or it gets nothing new.",
+            ),
+            dns: fields.optional_table(
+                "dns",
+                "name = \"web.internal:8080\"",
+                "Instances by the answers of DNS, beside those that are written here.",
+            ),
             limits: fields.tables("limit", "Rate limits, checked before anything else."),
             instances: fields.tables("instance", "The servers behind the service."),
             overrides: fields.named(
@@ -85,6 +99,7 @@ pub(crate) struct RawConcurrency {
     pub(crate) hard_limit: Option<At<u32>>,
     pub(crate) soft_limit_scope: At<SoftLimitScope>,
     pub(crate) spread: At<Spread>,
+    pub(crate) slow_start: At<Duration>,
 }
 
 impl Shape for RawConcurrency {
@@ -113,6 +128,12 @@ impl Shape for RawConcurrency {
                 "spread",
                 Spread::Class,
                 "Evenly over almost equally close instances, or by round trip alone.",
+            ),
+            slow_start: fields.bounded(
+                "slow_start",
+                Duration::ZERO,
+                Duration::ZERO..=HOUR,
+                "How long the soft limit of a new or recovered instance takes to grow from 1; 0s: at once.",
             ),
         }
     }

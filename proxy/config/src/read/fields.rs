@@ -165,6 +165,22 @@ impl<'r> Fields<'r> {
         }
     }
 
+    /// A sub-table that may be left out, written in one line as `key = { example }`.
+    pub(crate) fn optional_table<T: Shape>(
+        &mut self,
+        key: &'static str,
+        example: &'static str,
+        doc: &'static str,
+    ) -> Option<T> {
+        self.know(key, Form::Inline(example), doc, describe::<T>);
+        let (value, spot) = self.entry(key)?;
+        let Some(table) = table_of(value) else {
+            self.not_a_table(value, &spot);
+            return None;
+        };
+        Some(read_table(table, spot, self.findings))
+    }
+
     /// A list of tables, `[[key]]`.
     pub(crate) fn tables<T: Shape>(&mut self, key: &'static str, doc: &'static str) -> Vec<T> {
         self.know(key, Form::Tables, doc, || schema::list(describe::<T>()));

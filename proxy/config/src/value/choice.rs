@@ -119,6 +119,20 @@ choice! {
 }
 
 choice! {
+    /// How a health check asks.
+    CheckMethod, "a method of health checks" {
+        /// For the page itself.
+        Get = "GET",
+        /// For its head alone.
+        Head = "HEAD",
+        /// For what the server can do.
+        Options = "OPTIONS",
+        /// With an empty body.
+        Post = "POST",
+    }
+}
+
+choice! {
     /// What a plugin may use of the proxy: the interfaces of `host.wit` that this version serves.
     Capability, "a capability" {
         /// Write to the plugin's log.

@@ -4,25 +4,31 @@
 mod address;
 mod choice;
 mod digest;
+mod dns_name;
 mod duration;
 mod host;
 mod location;
 mod name;
 mod path_prefix;
 mod rate;
+mod request;
+mod share;
 mod size;
 
 pub use address::AdminAddress;
 pub(crate) use address::{ListenAddress, Network, PeerAddress};
 pub use choice::{
-    Capability, ConcurrencyType, Isolation, LimitKey, LogFormat, LogLevel, OnFailure,
+    Capability, CheckMethod, ConcurrencyType, Isolation, LimitKey, LogFormat, LogLevel, OnFailure,
     SoftLimitScope, Spread,
 };
 pub use digest::Digest;
+pub use dns_name::DnsName;
 pub use host::HostPattern;
 pub use location::AccessLog;
 pub(crate) use location::{FilePath, LabelValue};
 pub use name::Name;
 pub use path_prefix::PathPrefix;
 pub use rate::Rate;
+pub(crate) use request::{FieldValue, RequestPath};
+pub use share::Share;
 pub use size::Size;

@@ -23,6 +23,11 @@ impl Name {
         &self.0
     }
 
+    /// The name that a text is; none if it is not one, such as a part of an admin path.
+    pub fn new(text: &str) -> Option<Self> {
+        valid(text).then(|| Self(text.into()))
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, Complaint> {
         if valid(text) {
             return Ok(Self(text.into()));
