@@ -5,12 +5,14 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::core::{Core, Wakers, wake};
+use crate::core::{Core, Wakers, nanos, wake};
 use crate::departed::Identity;
+use crate::explain::Explanation;
 use crate::instance::{InstanceSpec, Spec};
 use crate::live::Live;
 use crate::permit::Permit;
@@ -21,6 +23,9 @@ use crate::status::{InstanceStatus, QueueStatus};
 use crate::table::Table;
 use crate::waiter::Waiter;
 use crate::wanted::Wanted;
+
+/// Instances of one service, at most: their numbers are kept in 32 bits.
+const MOST_INSTANCES: usize = i32::MAX as usize;
 
 /// One service's balancer. It lives across changes of configuration and is shared by all threads;
 /// permits and waiters may outlive it.
@@ -122,6 +127,67 @@ impl<T> Balancer<T> {
         Ok(())
     }
 
+    /// Adds one instance, or replaces the one of the same id; as [`Balancer::reconfigure`] with a
+    /// list that differs in this one, but the others are not touched.
+    ///
+    /// # Errors
+    /// If there are too many. Nothing has changed then.
+    pub fn put(&self, instance: InstanceSpec<T>) -> Result<(), SpecError> {
+        let _old = self.change(|_| self.replace_one(instance))?;
+        Ok(())
+    }
+
+    fn replace_one(&self, instance: InstanceSpec<T>) -> Result<Arc<Table<T>>, SpecError> {
+        let old = self.core.table.load_full();
+        if old.instances.len() >= MOST_INSTANCES {
+            return Err(SpecError::TooMany(old.instances.len() + 1));
+        }
+        let mut departed = self.core.departed.lock();
+        let identity: Identity = (instance.id.as_str().into(), instance.address.as_str().into());
+        let mut members = old.members();
+        let before = old.seat(&instance.id).map(|seat| members.swap_remove(seat));
+        let live = match before {
+            Some((spec, live)) if spec.address == identity.1 => live,
+            other => {
+                if let Some((spec, live)) = other {
+                    departed.add((spec.id.clone(), spec.address.clone()), live);
+                }
+                let live = departed.take(&identity);
+                live.unwrap_or_else(|| self.newcomer(&old, &old.policy))
+            }
+        };
+        live.restore();
+        live.fix_rtt(instance.rtt);
+        members.push((Arc::new(Spec::new(instance)), live));
+        self.core.publish(Table::new(old.policy.clone(), members, &self.core));
+        Ok(old)
+    }
+
+    /// Takes one instance out; it gets nothing new and its permits drain. `false` if there is no
+    /// such instance.
+    pub fn remove(&self, id: &str) -> bool {
+        let old = self.change(|_| {
+            let old = self.core.table.load_full();
+            let seat = old.seat(id)?;
+            let mut members = old.members();
+            let (spec, live) = members.swap_remove(seat);
+            self.core.departed.lock().add((spec.id.clone(), spec.address.clone()), live);
+            self.core.publish(Table::new(old.policy.clone(), members, &self.core));
+            Some(old)
+        });
+        old.is_some()
+    }
+
+    /// An instance that was not there before. It starts slowly if the policy says so, unless the
+    /// service starts with it.
+    fn newcomer(&self, old: &Table<T>, policy: &Policy) -> Arc<Live> {
+        let live = Arc::new(Live::new());
+        if !old.instances.is_empty() {
+            self.core.with_health(|health| health.warm_up(&live, policy));
+        }
+        live
+    }
+
     fn replace(&self, policy: Policy, instances: Vec<InstanceSpec<T>>) -> Arc<Table<T>> {
         let old = self.core.table.load_full();
         let mut departed = self.core.departed.lock();
@@ -129,7 +195,7 @@ impl<T> Balancer<T> {
         let mut members = Vec::with_capacity(instances.len());
         for spec in instances {
             let identity: Identity = (spec.id.as_str().into(), spec.address.as_str().into());
-            let live = known.remove(&identity).unwrap_or_else(|| Arc::new(Live::new()));
+            let live = known.remove(&identity).unwrap_or_else(|| self.newcomer(&old, &policy));
             live.restore();
             live.fix_rtt(spec.rtt);
             members.push((Arc::new(Spec::new(spec)), live));
@@ -139,15 +205,21 @@ impl<T> Balancer<T> {
         old
     }
 
-    /// Sets what a health check found. `false` if there is no such instance.
+    /// Sets what the active checks found, whatever the requests' own failures say. One that
+    /// recovers starts slowly if the policy says so. `false` if there is no such instance.
     pub fn set_healthy(&self, id: &str, healthy: bool) -> bool {
-        self.set(id, |live| live.set_healthy(healthy))
+        self.set(id, |live, policy| {
+            if healthy && !live.healthy() {
+                self.core.with_health(|health| health.warm_up(live, policy));
+            }
+            live.set_healthy(healthy);
+        })
     }
 
     /// Sets the operator's wish that an instance get nothing new. `false` if there is no such
     /// instance.
     pub fn set_draining(&self, id: &str, draining: bool) -> bool {
-        self.set(id, |live| live.set_draining(draining))
+        self.set(id, |live, _| live.set_draining(draining))
     }
 
     /// Takes measured round trips, `None` for a failed one, all together since a change of order
@@ -179,6 +251,27 @@ impl<T> Balancer<T> {
         });
     }
 
+    /// Does what is due: ejections end, failures are forgotten, slow starts go on, and who waited
+    /// for that is served. Each pick does so, too; waiters alone do not.
+    pub fn advance(&self, now: Duration) {
+        if nanos(now) >= self.core.due.load(Relaxed) {
+            self.core.advance(now);
+        }
+    }
+
+    /// When [`Balancer::advance`] should be called next; `None`: not before something happens.
+    /// Costs one look at a number.
+    pub fn next_advance(&self) -> Option<Duration> {
+        let due = self.core.due.load(Relaxed);
+        (due != u64::MAX).then(|| Duration::from_nanos(due))
+    }
+
+    /// What would happen to such a request, and why: at most `limit` instances in the order of
+    /// preference. Changes nothing. Looks at every instance, and holds up who waits meanwhile.
+    pub fn explain(&self, wanted: &Wanted<'_>, now: Duration, limit: usize) -> Explanation {
+        self.core.explain(wanted, now, limit)
+    }
+
     /// The instances, closest first.
     pub fn instances(&self) -> Vec<InstanceStatus> {
         self.core.instances()
@@ -189,13 +282,13 @@ impl<T> Balancer<T> {
         self.core.queue_status(now)
     }
 
-    fn set(&self, id: &str, set: impl FnOnce(&Live)) -> bool {
+    fn set(&self, id: &str, set: impl FnOnce(&Arc<Live>, &Policy)) -> bool {
         self.change(|_| {
             let table = self.core.table.load();
             let Some(seat) = table.seat(id) else { return false };
             let Some(live) = table.seats.lives.get(seat) else { return false };
             let before = live.available();
-            set(live);
+            set(live, &table.policy);
             table.adjust_available(before, live.available());
             table.seats.settle(seat);
             true
@@ -208,6 +301,7 @@ impl<T> Balancer<T> {
         let mut queue = self.core.queue.lock();
         let changed = change(&mut queue);
         let table = self.core.table.load();
+        self.core.pardon_if_alone(&table);
         self.core.serve(&mut queue, &table, &mut wakers);
         self.core.end_hopeless(&mut queue, &table, &mut wakers);
         drop(queue);
@@ -217,7 +311,7 @@ impl<T> Balancer<T> {
 }
 
 fn check<T>(instances: &[InstanceSpec<T>]) -> Result<(), SpecError> {
-    if instances.len() > i32::MAX as usize {
+    if instances.len() > MOST_INSTANCES {
         return Err(SpecError::TooMany(instances.len()));
     }
     let mut ids = HashSet::with_capacity(instances.len());

@@ -12,14 +12,15 @@ use smallvec::SmallVec;
 
 use crate::index::{Draw, Index};
 use crate::instance::Instance;
+use crate::seats::Look;
 use crate::table::Table;
 use crate::wanted::Wanted;
 
-/// A seat and its word at the moment of the look.
+/// A seat, as it looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Choice {
     pub(crate) seat: usize,
-    pub(crate) word: u64,
+    pub(crate) look: Look,
 }
 
 impl<T> Table<T> {
@@ -52,7 +53,7 @@ impl<T> Table<T> {
     /// edge agrees on it, and an instance that comes or goes moves only its own keys (rendezvous
     /// hashing). Looks at each bearer of the rarest required label, at all instances if none is
     /// required.
-    fn choose_by_affinity(&self, wanted: &Wanted<'_>) -> Option<Choice> {
+    pub(crate) fn choose_by_affinity(&self, wanted: &Wanted<'_>) -> Option<Choice> {
         if wanted.affinity.is_empty() {
             return None;
         }
@@ -80,9 +81,9 @@ impl<T> Table<T> {
             if seat >= end {
                 break;
             }
-            let word = self.seats.word(seat);
+            let look = self.seats.look(seat);
             let Some(instance) = self.instances.get(seat) else { continue };
-            if word >= limits.hard || !wanted.admits(instance) {
+            if look.load >= limits.hard || !wanted.admits(instance) {
                 continue;
             }
             if best.is_none() {
@@ -91,13 +92,13 @@ impl<T> Table<T> {
                     // A busy seat of a closer group comes before an open one of this.
                     return None;
                 }
-                if word < limits.soft {
+                if look.load < limits.soft {
                     end = tier.end as usize;
                 }
             }
             let fit = affinity(wanted.affinity, instance.id());
-            if word < limits.soft && best.is_none_or(|(so_far, _)| fit > so_far) {
-                best = Some((fit, Choice { seat, word }));
+            if look.load < limits.soft && best.is_none_or(|(so_far, _)| fit > so_far) {
+                best = Some((fit, Choice { seat, look }));
             }
         }
         best.map(|(_, choice)| choice)
@@ -130,7 +131,7 @@ impl<T> Table<T> {
     /// One pass in the order of closeness: the first tier with an open seat wins; the first tier
     /// with a busy one is kept in case there is none.
     fn scan_mask(&self, mask: u64, rng: &mut Rng) -> Option<Choice> {
-        let mut busy: Option<(u64, u64)> = None;
+        let mut busy: Option<(u64, Look)> = None;
         let mut group = 0;
         for tier in &self.seats.tiers {
             if tier.group != group && busy.is_some() {
@@ -141,24 +142,32 @@ impl<T> Table<T> {
             if ties == 0 {
                 continue;
             }
-            if least < self.seats.limits.soft {
-                return Some(Choice { seat: any_bit(ties, rng), word: least });
+            if least.load < self.seats.limits.soft {
+                return Some(self.one_of(ties, least, rng));
             }
             busy = busy.or(Some((ties, least)));
         }
-        busy.map(|(ties, word)| Choice { seat: any_bit(ties, rng), word })
+        busy.map(|(ties, least)| self.one_of(ties, least, rng))
     }
 
-    /// The seats with the smallest word below the hard limit, as bits, and that word.
-    fn least_of(&self, mut mask: u64) -> (u64, u64) {
-        let (mut ties, mut least) = (0, self.seats.limits.hard);
+    /// Draws one of some seats that are equally loaded. Their words may differ nevertheless; one
+    /// that is no longer as it was gets a look that it cannot be taken by.
+    fn one_of(&self, ties: u64, least: Look, rng: &mut Rng) -> Choice {
+        let seat = any_bit(ties, rng);
+        let look = self.seats.look(seat);
+        Choice { seat, look: if look.load == least.load { look } else { least } }
+    }
+
+    /// The seats with the smallest load below the hard limit, as bits, and the look of one.
+    fn least_of(&self, mut mask: u64) -> (u64, Look) {
+        let (mut ties, mut least) = (0, Look { load: self.seats.limits.hard, ..Look::NOTHING });
         while mask != 0 {
             let seat = mask.trailing_zeros() as usize;
             mask &= mask - 1;
-            let word = self.seats.word(seat);
-            if word < least {
-                (ties, least) = (1 << seat, word);
-            } else if word == least && ties != 0 {
+            let look = self.seats.look(seat);
+            if look.load < least.load {
+                (ties, least) = (1 << seat, look);
+            } else if look.load == least.load && ties != 0 {
                 ties |= 1 << seat;
             }
         }
@@ -218,11 +227,12 @@ impl<T> Table<T> {
                 }
                 busy.settled = busy.choice.is_some();
             }
-            let word = self.seats.word(number);
+            let look = self.seats.look(number);
             let admits = |instance: &Arc<Instance<T>>| wanted.admits(instance);
-            if word < self.seats.limits.hard && self.instances.get(number).is_some_and(admits) {
-                let band = if word < self.seats.limits.soft { &mut open } else { &mut busy };
-                band.offer(Choice { seat: number, word }, rng);
+            if look.load < self.seats.limits.hard && self.instances.get(number).is_some_and(admits)
+            {
+                let band = if look.load < self.seats.limits.soft { &mut open } else { &mut busy };
+                band.offer(Choice { seat: number, look }, rng);
             }
         }
         open.choice.or(busy.choice)
@@ -268,8 +278,8 @@ impl Tie {
     fn offer(&mut self, choice: Choice, rng: &mut Rng) {
         match self.choice {
             _ if self.settled => {}
-            Some(best) if best.word < choice.word => {}
-            Some(best) if best.word == choice.word => {
+            Some(best) if best.look.load < choice.look.load => {}
+            Some(best) if best.look.load == choice.look.load => {
                 self.ties += 1;
                 if rng.u32(0..self.ties) == 0 {
                     self.choice = Some(choice);

@@ -6,8 +6,8 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicUsize, fence};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize, fence};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use crate::balancer::{Picked, Refusal};
 use crate::departed::Departed;
+use crate::health::Health;
 use crate::index::Draw;
 use crate::instance::Instance;
 use crate::live::Live;
@@ -39,6 +40,10 @@ pub(crate) struct Core<T> {
     pub(crate) queue: Mutex<Queue<T>>,
     /// Only taken while the queue's lock is held.
     pub(crate) departed: Mutex<Departed>,
+    /// Taken after the queue's lock or without it, never before.
+    pub(crate) health: Mutex<Health>,
+    /// When the health records have something to do, in nanoseconds; `u64::MAX`: never.
+    pub(crate) due: AtomicU64,
 }
 
 impl<T> Core<T> {
@@ -49,6 +54,8 @@ impl<T> Core<T> {
             waiting: AtomicUsize::new(0),
             queue: Mutex::new(Queue::new(seed)),
             departed: Mutex::default(),
+            health: Mutex::default(),
+            due: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -57,6 +64,9 @@ impl<T> Core<T> {
         for (number, live) in table.seats.lives.iter().enumerate() {
             live.set_seat(number as u32);
         }
+        // What is remembered of instances follows the policy before seats are judged by it.
+        self.with_health(|health| health.review(&table.policy));
+        table.count_available();
         let seats = table.seats.clone();
         self.table.store(Arc::new(table));
         self.seats.store(seats.identity(), SeqCst);
@@ -71,6 +81,9 @@ impl<T> Core<T> {
         rng: &mut Rng,
         now: Duration,
     ) -> Picked<T> {
+        if nanos(now) >= self.due.load(Relaxed) {
+            self.advance(now);
+        }
         if self.waiting.load(SeqCst) == 0 {
             let mut draw = Draw { rng, revealed: false };
             let permit = take(&self.table.load(), wanted, &mut draw);
@@ -136,7 +149,7 @@ impl<T> Core<T> {
 
     /// Settles a seat whose number is that of an older table.
     #[cold]
-    fn settle_elsewhere(&self, live: &Arc<Live>) -> bool {
+    pub(crate) fn settle_elsewhere(&self, live: &Arc<Live>) -> bool {
         let table = self.table.load();
         match table.seats.seat_of(live) {
             Some(seat) => table.seats.settle(seat),
@@ -159,7 +172,7 @@ impl<T> Core<T> {
         if let Some(instance) = seat.and_then(|seat| table.instances.get(seat)) {
             while let Some(line) = queue.earliest(|line| line.requirement.admits(instance)) {
                 let Some(word) = live.take_below(table.seats.limits.hard) else { break };
-                let band = table.seats.limits.band(word as u32);
+                let band = table.seats.limits.band(table.seats.limits.load(word, live.handicap()));
                 table.seats.settle(instance.seat as usize);
                 let permit = Permit::counted(instance.clone(), band);
                 self.hand_over(&mut queue, line, permit, &mut wakers);
@@ -169,7 +182,7 @@ impl<T> Core<T> {
         wake(wakers);
     }
 
-    fn serve_all(&self) {
+    pub(crate) fn serve_all(&self) {
         let mut wakers = Wakers::new();
         let mut queue = self.queue.lock();
         self.serve(&mut queue, &self.table.load(), &mut wakers);
@@ -237,21 +250,29 @@ fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option
     loop {
         let choice = table.choose(wanted, draw)?;
         let instance = table.instances.get(choice.seat)?;
-        let taken = instance.live.take_seen(choice.word);
+        let taken = instance.live.take_seen(choice.look.word);
         draw.revealed |= table.seats.settle(choice.seat);
         if taken {
-            let band = table.seats.limits.band(choice.word as u32);
+            let band = table.seats.limits.band(choice.look.load);
             return Some(Permit::counted(instance.clone(), band));
         }
     }
 }
 
-fn enqueue<T>(
-    queue: &mut Queue<T>,
+/// What a request that has to wait is let into the queue with.
+pub(crate) struct Admitted {
+    requirement: Requirement,
+    /// The line of those who want the same, if anyone does.
+    pub(crate) line: Option<u64>,
+}
+
+/// Whether a request that finds no room may wait.
+pub(crate) fn admit<T>(
+    queue: &Queue<T>,
     table: &Table<T>,
     wanted: &Wanted<'_>,
     now: Duration,
-) -> Result<(Arc<Place<T>>, Number), Refusal> {
+) -> Result<Admitted, Refusal> {
     if !table.any_eligible(wanted) {
         return Err(Refusal::NoInstance);
     }
@@ -264,15 +285,28 @@ fn enqueue<T>(
             return Err(Refusal::Overloaded { retry_after });
         }
     }
-    if queue.waiting() >= table.policy.places(table.instances.len()) {
+    let places = table.policy.places(table.instances.len());
+    if queue.waiting() >= places || (line.is_none() && queue.has_most_lines()) {
         return Err(Refusal::QueueFull { retry_after });
     }
+    Ok(Admitted { requirement, line })
+}
+
+fn enqueue<T>(
+    queue: &mut Queue<T>,
+    table: &Table<T>,
+    wanted: &Wanted<'_>,
+    now: Duration,
+) -> Result<(Arc<Place<T>>, Number), Refusal> {
+    let Admitted { requirement, line } = admit(queue, table, wanted, now)?;
     let place = Arc::new(Place::new());
     let ticket = Ticket { place: place.clone(), prefer: owned(wanted.prefer).into() };
-    match queue.push(line, requirement, ticket, now) {
-        Some(number) => Ok((place, number)),
-        None => Err(Refusal::QueueFull { retry_after }),
-    }
+    Ok((place, queue.push(line, requirement, ticket, now)))
+}
+
+/// A time as the atomics keep it.
+pub(crate) fn nanos(now: Duration) -> u64 {
+    now.as_nanos() as u64
 }
 
 pub(crate) fn wake(wakers: Wakers) {

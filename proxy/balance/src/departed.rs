@@ -14,18 +14,38 @@ pub(crate) type Identity = (Arc<str>, Arc<str>);
 
 /// Counts by identity.
 #[derive(Default)]
-pub(crate) struct Departed(HashMap<Identity, Arc<Live>>);
+pub(crate) struct Departed {
+    draining: HashMap<Identity, Arc<Live>>,
+    /// How many were left when it was last looked who has drained.
+    left: usize,
+}
 
 impl Departed {
     /// Every count that a new table may go on with: those of the current one and those that
     /// still drain.
     pub(crate) fn known<T>(&mut self, table: &Table<T>) -> HashMap<Identity, Arc<Live>> {
-        let mut known = std::mem::take(&mut self.0);
+        let mut known = std::mem::take(&mut self.draining);
         known.extend(table.instances.iter().map(|instance| {
             let identity = (instance.spec.id.clone(), instance.spec.address.clone());
             (identity, instance.live.clone())
         }));
         known
+    }
+
+    /// The count of one that still drains.
+    pub(crate) fn take(&mut self, identity: &Identity) -> Option<Arc<Live>> {
+        self.draining.remove(identity)
+    }
+
+    /// Keeps one that left, while requests still run on it; the others are looked at again when
+    /// their number has doubled.
+    pub(crate) fn add(&mut self, identity: Identity, live: Arc<Live>) {
+        live.remove();
+        self.draining.insert(identity, live);
+        if self.draining.len() > 2 * self.left.max(32) {
+            self.draining.retain(|_, live| live.in_flight() > 0);
+            self.left = self.draining.len();
+        }
     }
 
     /// Keeps those that the new table did not take and that requests still run on. From here on
@@ -35,6 +55,7 @@ impl Departed {
             live.remove();
             live.in_flight() > 0
         });
-        self.0 = gone;
+        self.left = gone.len();
+        self.draining = gone;
     }
 }

@@ -108,6 +108,21 @@ impl<T> Instance<T> {
         self.live.rtt()
     }
 
+    /// A request succeeded here: it connected and got an answer that is no 5xx. Costs one look
+    /// at the instance unless failures of it are remembered.
+    pub fn succeeded(&self) {
+        if self.live.failing() {
+            self.core.succeeded(&self.live);
+        }
+    }
+
+    /// A request failed here: no connection, a reset, a 5xx. It counts as load for a while, and
+    /// enough in a row eject the instance: see [`Ejection`](crate::Ejection). Reset streams and
+    /// clients that leave are not the instance's failures.
+    pub fn failed(&self, now: Duration) {
+        self.core.failed(&self.live, now);
+    }
+
     /// Whether it bears this label; `id` and `region` count as labels and cannot be overridden.
     pub fn bears(&self, key: &str, value: &str) -> bool {
         self.spec.bears(key, value)

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 use std::time::Duration;
 
+use crate::policy::Handicap;
 use crate::rtt::{RttClass, micros};
 
 /// The lower half of the word counts permits; each bit of the upper half is a reason for getting
@@ -15,6 +16,7 @@ const COUNT: u64 = u32::MAX as u64;
 const UNHEALTHY: u64 = 1 << 32;
 const DRAINING: u64 = 1 << 33;
 const REMOVED: u64 = 1 << 34;
+const EJECTED: u64 = 1 << 35;
 
 const RTT_UNKNOWN: u32 = u32::MAX;
 const NO_SEAT: u32 = u32::MAX;
@@ -22,6 +24,9 @@ const NO_SEAT: u32 = u32::MAX;
 /// What outlives a change of configuration.
 pub(crate) struct Live {
     word: AtomicU64,
+    /// [`Handicap`]: failures in the lower half, the soft limit in the upper one. Only written
+    /// under the lock of the health records.
+    handicap: AtomicU64,
     /// Nanoseconds of the last change of class; only read and written under the queue's lock.
     class_since: AtomicU64,
     rtt: AtomicU32,
@@ -29,17 +34,21 @@ pub(crate) struct Live {
     seat: AtomicU32,
     class: AtomicU8,
     rtt_fixed: AtomicBool,
+    /// Failures are remembered that a success would change something about.
+    failing: AtomicBool,
 }
 
 impl Live {
     pub(crate) fn new() -> Self {
         Self {
             word: AtomicU64::new(0),
+            handicap: AtomicU64::new(0),
             class_since: AtomicU64::new(0),
             rtt: AtomicU32::new(RTT_UNKNOWN),
             seat: AtomicU32::new(NO_SEAT),
             class: AtomicU8::new(RttClass::UNKNOWN.rank()),
             rtt_fixed: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
         }
     }
 
@@ -88,6 +97,32 @@ impl Live {
 
     pub(crate) fn draining(&self) -> bool {
         self.word() & DRAINING != 0
+    }
+
+    pub(crate) fn ejected(&self) -> bool {
+        self.word() & EJECTED != 0
+    }
+
+    pub(crate) fn set_ejected(&self, ejected: bool) {
+        self.set(EJECTED, ejected);
+    }
+
+    pub(crate) fn handicap(&self) -> Handicap {
+        let packed = self.handicap.load(SeqCst);
+        Handicap { failures: packed as u32, soft: (packed >> 32) as u32 }
+    }
+
+    pub(crate) fn set_handicap(&self, handicap: Handicap) {
+        let packed = u64::from(handicap.failures) | u64::from(handicap.soft) << 32;
+        self.handicap.store(packed, SeqCst);
+    }
+
+    pub(crate) fn failing(&self) -> bool {
+        self.failing.load(Relaxed)
+    }
+
+    pub(crate) fn set_failing(&self, failing: bool) {
+        self.failing.store(failing, Relaxed);
     }
 
     pub(crate) fn set_healthy(&self, healthy: bool) {

@@ -29,6 +29,42 @@ pub struct Policy {
     /// How long a queue may stay non-empty before newcomers are refused at once until it has been
     /// empty.
     pub shed_after: Duration,
+    /// How long the soft limit of a new or recovered instance takes to rise from 1 to
+    /// `soft_limit`. `None`: it is there at once.
+    pub slow_start: Option<Duration>,
+    /// When failures of its requests put an instance out of traffic.
+    pub ejection: Ejection,
+}
+
+/// When an instance whose requests fail gets nothing new for a while, although its checks pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ejection {
+    /// Failures in a row that eject an instance. 0: none do, and failures count for nothing.
+    pub failures: u32,
+    /// How long the first ejection lasts; the n-th lasts n times as long.
+    pub base: Duration,
+    /// The longest that an ejection lasts.
+    pub most: Duration,
+    /// The percentage of a service's instances that may be ejected at a time. One may be in any
+    /// case, if there are others; the last eligible one never is.
+    pub share: u8,
+    /// How long a failure counts as load, see [`Policy::failure_load`].
+    pub memory: Duration,
+    /// For each such span of time without an ejection, one ejection is forgotten.
+    pub forget: Duration,
+}
+
+impl Default for Ejection {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            base: Duration::from_secs(30),
+            most: Duration::from_secs(300),
+            share: 10,
+            memory: Duration::from_secs(10),
+            forget: Duration::from_secs(60),
+        }
+    }
 }
 
 impl Default for Policy {
@@ -40,11 +76,22 @@ impl Default for Policy {
             spread: Spread::Class,
             max_waiting: None,
             shed_after: Duration::from_secs(30),
+            slow_start: None,
+            ejection: Ejection::default(),
         }
     }
 }
 
 impl Policy {
+    /// What a failure counts for in the ranking, in requests in flight: a quarter of the soft
+    /// limit. Each success takes one off again.
+    ///
+    /// So who fails one request in a hundred is not moved by it, and who fails more than one in
+    /// a few is soon the last to be chosen, however idle its quick failures leave it.
+    pub fn failure_load(&self) -> u32 {
+        (self.soft_limit / 4).max(1)
+    }
+
     /// The limits in the form that the data path compares with.
     pub(crate) fn limits(&self) -> Limits {
         let hard = u64::from(self.hard_limit.unwrap_or(u32::MAX));
@@ -109,12 +156,53 @@ pub(crate) struct Limits {
     pub(crate) hard: u64,
 }
 
+/// What makes an instance count as more loaded than its requests say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Handicap {
+    /// Added for recent failures.
+    pub(crate) failures: u32,
+    /// The soft limit that a slow start has reached; 0 for the policy's.
+    pub(crate) soft: u32,
+}
+
+impl Handicap {
+    pub(crate) const NONE: Self = Self { failures: 0, soft: 0 };
+}
+
+/// The load of an instance that gets nothing: full, ejected, unhealthy, draining, gone.
+pub(crate) const NO_ROOM: u64 = u64::MAX;
+
 impl Limits {
-    pub(crate) fn band(self, in_flight: u32) -> Band {
-        let in_flight = u64::from(in_flight);
-        if in_flight < self.soft {
+    /// What instances are ranked by: requests in flight, scaled up to the policy's soft limit
+    /// where a slow start has set a smaller one, and what recent failures add. It never makes an
+    /// instance full that is not.
+    pub(crate) fn load(self, word: u64, handicap: Handicap) -> u64 {
+        if word >= self.hard {
+            return NO_ROOM;
+        }
+        if handicap == Handicap::NONE {
+            return word;
+        }
+        let scaled = match u64::from(handicap.soft) {
+            0 => word,
+            soft => word * self.soft / soft,
+        };
+        (scaled + u64::from(handicap.failures)).min(self.hard - 1)
+    }
+
+    /// The soft limit of one instance.
+    pub(crate) fn soft_of(self, handicap: Handicap) -> u64 {
+        match u64::from(handicap.soft) {
+            0 => self.soft,
+            soft => soft.min(self.soft),
+        }
+    }
+
+    /// The band of a load.
+    pub(crate) fn band(self, load: u64) -> Band {
+        if load < self.soft {
             Band::Open
-        } else if in_flight < self.hard {
+        } else if load < self.hard {
             Band::Busy
         } else {
             Band::Full

@@ -74,17 +74,19 @@ impl<T> Queue<T> {
         self.lines.iter().map(|(number, line)| (*number, line))
     }
 
-    /// Appends to a line, which is opened if there is none; `None` if there are too many lines.
+    /// Whether no other line may be opened.
+    pub(crate) fn has_most_lines(&self) -> bool {
+        self.lines.len() >= MOST_LINES
+    }
+
+    /// Appends to a line, which is opened if there is none.
     pub(crate) fn push(
         &mut self,
         line: Option<u64>,
         requirement: Requirement,
         ticket: Ticket<T>,
         now: Duration,
-    ) -> Option<Number> {
-        if line.is_none() && self.lines.len() >= MOST_LINES {
-            return None;
-        }
+    ) -> Number {
         self.next += 1;
         let line = line.unwrap_or(self.next);
         let number = Number { line, ticket: self.next };
@@ -92,7 +94,7 @@ impl<T> Queue<T> {
         let tickets = &mut self.lines.entry(line).or_insert_with(fresh).tickets;
         tickets.insert(number.ticket, ticket);
         self.waiting += 1;
-        Some(number)
+        number
     }
 
     /// Takes a waiter that went away out of its line; `None` if it was served or ended before.
@@ -143,6 +145,11 @@ impl<T> Line<T> {
     /// Who is next, with its number.
     pub(crate) fn head(&self) -> Option<(&u64, &Ticket<T>)> {
         self.tickets.first_key_value()
+    }
+
+    /// How many stand here.
+    pub(crate) fn len(&self) -> usize {
+        self.tickets.len()
     }
 
     /// How long someone has been standing here without a break.

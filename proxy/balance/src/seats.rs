@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::index::Index;
 use crate::live::Live;
-use crate::policy::Limits;
+use crate::policy::{Limits, NO_ROOM};
 
 /// Up to this many seats, looking at each is as fast as an index.
 pub(crate) const SCAN_MOST: usize = 64;
@@ -29,6 +29,19 @@ impl Tier {
     }
 }
 
+/// A seat at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The live word: what a count is compared with.
+    pub(crate) word: u64,
+    /// What the seat is ranked by.
+    pub(crate) load: u64,
+}
+
+impl Look {
+    pub(crate) const NOTHING: Self = Self { word: u64::MAX, load: NO_ROOM };
+}
+
 pub(crate) struct Seats {
     pub(crate) limits: Limits,
     pub(crate) lives: Box<[Arc<Live>]>,
@@ -45,9 +58,16 @@ impl Seats {
         seats
     }
 
-    /// A seat's word; that of a seat which does not exist says that it gets nothing.
-    pub(crate) fn word(&self, seat: usize) -> u64 {
-        self.lives.get(seat).map_or(u64::MAX, |live| live.word())
+    /// A look at a seat; one that does not exist gets nothing.
+    pub(crate) fn look(&self, seat: usize) -> Look {
+        let Some(live) = self.lives.get(seat) else { return Look::NOTHING };
+        let word = live.word();
+        Look { word, load: self.limits.load(word, live.handicap()) }
+    }
+
+    /// What a seat is ranked by.
+    pub(crate) fn load(&self, seat: usize) -> u64 {
+        self.look(seat).load
     }
 
     /// Where `live` sits, if it does.

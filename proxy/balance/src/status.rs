@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::Core;
+use crate::health::Health;
 use crate::instance::{Instance, Label};
 use crate::policy::{Band, Limits};
 use crate::rtt::RttClass;
@@ -25,7 +26,9 @@ pub struct InstanceStatus {
     pub band: Band,
     /// Permits held.
     pub in_flight: u32,
-    /// From which `in_flight` it is busy.
+    /// What it is ranked by: `in_flight`, and more while it starts slowly or has failed.
+    pub load: u32,
+    /// From which `in_flight` it is busy at the latest; less than the policy's in a slow start.
     pub soft_limit: u32,
     /// From which `in_flight` it is full; `None`: never.
     pub hard_limit: Option<u32>,
@@ -35,6 +38,8 @@ pub struct InstanceStatus {
     pub class: RttClass,
     /// As the health checks found it.
     pub healthy: bool,
+    /// Gets nothing new until then, because its requests failed.
+    pub ejected_until: Option<Duration>,
     /// Gets nothing new, by the operator's wish.
     pub draining: bool,
 }
@@ -55,21 +60,29 @@ pub struct QueueStatus {
 }
 
 impl InstanceStatus {
-    fn of<T>(instance: &Instance<T>, limits: Limits, hard_limit: Option<u32>) -> Self {
+    fn of<T>(
+        instance: &Instance<T>,
+        limits: Limits,
+        hard_limit: Option<u32>,
+        health: &Health,
+    ) -> Self {
         let (spec, live) = (&instance.spec, &instance.live);
-        let in_flight = live.in_flight();
+        let (in_flight, handicap) = (live.in_flight(), live.handicap());
+        let load = limits.load(u64::from(in_flight), handicap);
         Self {
             id: spec.id.clone(),
             address: spec.address.clone(),
             region: spec.region.clone(),
             labels: spec.labels.clone(),
-            band: limits.band(in_flight),
+            band: limits.band(load),
+            load: u32::try_from(load).unwrap_or(in_flight),
             in_flight,
-            soft_limit: limits.soft as u32,
+            soft_limit: limits.soft_of(handicap) as u32,
             hard_limit,
             rtt: live.rtt(),
             class: live.class(),
             healthy: live.healthy(),
+            ejected_until: health.ejected_until(live),
             draining: live.draining(),
         }
     }
@@ -79,7 +92,9 @@ impl<T> Core<T> {
     pub(crate) fn instances(&self) -> Vec<InstanceStatus> {
         let table = self.table.load();
         let (limits, hard_limit) = (table.seats.limits, table.policy.hard_limit);
-        table.instances.iter().map(|i| InstanceStatus::of(i, limits, hard_limit)).collect()
+        let health = self.health.lock();
+        let status = |i: &Arc<Instance<T>>| InstanceStatus::of(i, limits, hard_limit, &health);
+        table.instances.iter().map(status).collect()
     }
 
     pub(crate) fn queue_status(&self, now: Duration) -> QueueStatus {

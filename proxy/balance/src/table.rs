@@ -65,8 +65,7 @@ impl<T> Table<T> {
 
     fn seated(policy: Policy, seats: Arc<Seats>, instances: Box<[Arc<Instance<T>>]>) -> Self {
         let labels = Labels::new(&instances);
-        let available = seats.lives.iter().filter(|live| live.available()).count();
-        Self { policy, seats, instances, labels, available: AtomicUsize::new(available) }
+        Self { policy, seats, instances, labels, available: AtomicUsize::new(0) }
     }
 
     /// The members, to be seated anew.
@@ -82,6 +81,20 @@ impl<T> Table<T> {
 
     pub(crate) fn available(&self) -> usize {
         self.available.load(Relaxed)
+    }
+
+    /// Looks who may get traffic. The queue's lock is held.
+    pub(crate) fn count_available(&self) {
+        let count = self.seats.lives.iter().filter(|live| live.available()).count();
+        self.available.store(count, Relaxed);
+    }
+
+    /// How many instances may be ejected at a time.
+    pub(crate) fn most_ejected(&self) -> usize {
+        match self.instances.len() {
+            0 | 1 => 0,
+            all => (all * usize::from(self.policy.ejection.share) / 100).clamp(1, all - 1),
+        }
     }
 
     /// Notes that one seat's availability changed.

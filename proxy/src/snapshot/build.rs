@@ -206,6 +206,7 @@ fn balancing(plan: &ServicePlan) -> (Policy, Vec<InstanceSpec<Endpoint>>) {
         },
         max_waiting: Some(plan.queue.max_waiting as usize),
         shed_after: plan.queue.shed_after,
+        ..Policy::default()
     };
     let patience = upstream::Patience {
         connect: plan.timeouts.connect,

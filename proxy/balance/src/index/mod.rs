@@ -93,7 +93,7 @@ impl Index {
         };
         // In this order: whoever is inside after the first look reads the word after the change,
         // and whoever was before has left its mark.
-        if shelf.gate.is_free() && mark.load(Relaxed) == self.ladder.level(seats.word(seat)) {
+        if shelf.gate.is_free() && mark.load(Relaxed) == self.ladder.level(seats.load(seat)) {
             return false;
         }
         let start = seats.tiers.get(tier).map_or(0, |tier| tier.start as usize);
@@ -108,7 +108,7 @@ impl Index {
     fn follow(&self, seats: &Seats, shelf: &Shelf, tier: usize, place: usize, seat: usize) -> bool {
         let Some(mark) = self.marks.get(seat) else { return false };
         let old = mark.load(Relaxed);
-        let new = self.ladder.level(seats.word(seat));
+        let new = self.ladder.level(seats.load(seat));
         if new == old {
             return false;
         }
@@ -217,7 +217,7 @@ impl Index {
             && let Found::Seat(other) = self.verify(second, level, among, draw)
         {
             found = match found {
-                Found::Seat(choice) if choice.word <= other.word => Found::Seat(choice),
+                Found::Seat(choice) if choice.look.load <= other.look.load => Found::Seat(choice),
                 _ => Found::Seat(other),
             };
         }
@@ -225,9 +225,9 @@ impl Index {
     }
 
     fn verify(&self, number: usize, level: u8, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
-        let word = among.seats.word(number);
-        if self.ladder.level(word) == level {
-            return Found::Seat(Choice { seat: number, word });
+        let look = among.seats.look(number);
+        if self.ladder.level(look.load) == level {
+            return Found::Seat(Choice { seat: number, look });
         }
         draw.revealed |= self.settle(among.seats, number);
         Found::Moving
@@ -244,21 +244,21 @@ impl Index {
         let mut best: Option<Choice> = None;
         let (mut ties, mut moving) = (0, false);
         for number in numbers.filter(|number| !among.skip.contains(number)) {
-            let word = among.seats.word(number);
-            let level = self.ladder.level(word);
+            let look = among.seats.look(number);
+            let level = self.ladder.level(look.load);
             if level == NONE || (level >= BUSY) != busy {
                 draw.revealed |= self.settle(among.seats, number);
                 moving = true;
                 continue;
             }
-            let least = best.map_or(u64::MAX, |best| best.word);
-            if word < least {
+            let least = best.map_or(u64::MAX, |best| best.look.load);
+            if look.load < least {
                 ties = 0;
             }
-            if word <= least {
+            if look.load <= least {
                 ties += 1;
                 if draw.rng.u32(0..ties) == 0 {
-                    best = Some(Choice { seat: number, word });
+                    best = Some(Choice { seat: number, look });
                 }
             }
         }

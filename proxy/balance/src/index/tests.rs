@@ -43,7 +43,7 @@ fn ranks(table: &Table<()>, wanted: &Wanted<'_>, rng: &mut Rng) -> (Rank, Rank) 
     let ladder = Ladder::new(table.seats.limits);
     let rank = |choice: crate::choose::Choice| {
         let tier = table.seats.tier_of(choice.seat);
-        (table.seats.tiers[tier].group, tier, ladder.level(choice.word))
+        (table.seats.tiers[tier].group, tier, ladder.level(choice.look.load))
     };
     let mut draw = Draw { rng, revealed: false };
     let by_index = table.choose(wanted, &mut draw).map(rank);
@@ -154,7 +154,7 @@ fn the_index_is_exact_once_the_threads_are_gone() {
                         let mut draw = Draw { rng: &mut own, revealed: false };
                         let choice = table.choose(&Wanted::default(), &mut draw);
                         if let Some(choice) = choice
-                            && table.seats.lives[choice.seat].take_seen(choice.word)
+                            && table.seats.lives[choice.seat].take_seen(choice.look.word)
                         {
                             table.seats.settle(choice.seat);
                             held.push(choice.seat);
@@ -175,7 +175,7 @@ fn the_index_is_exact_once_the_threads_are_gone() {
             assert_eq!(by_index, by_scan);
             let mut draw = Draw { rng: &mut rng, revealed: false };
             let Some(choice) = table.choose(&Wanted::default(), &mut draw) else { break };
-            assert!(table.seats.lives[choice.seat].take_seen(choice.word));
+            assert!(table.seats.lives[choice.seat].take_seen(choice.look.word));
             table.seats.settle(choice.seat);
         }
         assert!(table.seats.lives.iter().all(|live| live.in_flight() == 3));
