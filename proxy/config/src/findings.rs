@@ -94,15 +94,31 @@ impl Finding {
     }
 }
 
+/// What kind of file is read: where a misplaced key belongs depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Document {
+    /// `hither.toml`
+    #[default]
+    Configuration,
+    /// A scenario for the simulator.
+    Scenario,
+}
+
 /// Everything found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
+    pub(crate) document: Document,
     list: Vec<Finding>,
     places: HashSet<String>,
     syntax_errors: bool,
 }
 
 impl Findings {
+    /// For a file of some kind.
+    pub(crate) fn of(document: Document) -> Self {
+        Self { document, ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, finding: Finding) {
         let place = &finding.place;
         // A problem of one item is one of its list, too.

@@ -5,6 +5,8 @@
 //! whole file can tell) -> [`Plan`]. Problems met on the way are gathered, never thrown, and become
 //! one [`Report`].
 //!
+//! A simulator's file goes the same way: see [`scenario`].
+//!
 //! It must not know how a plan is carried out, and it reads neither the environment nor any file
 //! but the one it is given.
 //!
@@ -35,6 +37,7 @@ mod plugin_config;
 mod raw;
 mod read;
 mod report;
+pub mod scenario;
 mod schema;
 mod source;
 mod syntax;
@@ -52,8 +55,8 @@ pub use schema::schema;
 pub use source::{ReadError, Source};
 pub use value::{
     AccessLog, AdminAddress, Capability, CheckMethod, ConcurrencyType, Digest, DnsName,
-    HostPattern, Isolation, LimitKey, LogFormat, LogLevel, Name, OnFailure, PathPrefix, Rate,
-    Share, Size, SoftLimitScope, Spread,
+    HostPattern, Isolation, LimitKey, LogFormat, LogLevel, Name, OnFailure, OutageKind, PathPrefix,
+    Process, Rate, Share, Size, SoftLimitScope, Spread,
 };
 
 /// Reads `source` into a [`Plan`].

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use crate::findings::join;
+use crate::findings::{Document, join};
 use crate::raw::RawFile;
 use crate::read::describe;
 
@@ -27,20 +27,29 @@ pub(crate) struct Home {
     pub(crate) example: String,
 }
 
+type Homes = HashMap<String, Vec<Home>>;
+
 /// The one table in which `key` would be right. Keys of several tables have no one home.
-pub(crate) fn home_of(key: &str) -> Option<&'static Home> {
-    static HOMES: LazyLock<HashMap<String, Vec<Home>>> = LazyLock::new(|| {
-        let mut homes = HashMap::new();
-        collect(&schema(), "", &mut homes);
-        homes
-    });
-    match HOMES.get(key).map(Vec::as_slice) {
+pub(crate) fn home_of(document: Document, key: &str) -> Option<&'static Home> {
+    static CONFIGURATION: LazyLock<Homes> = LazyLock::new(|| homes(&schema()));
+    static SCENARIO: LazyLock<Homes> = LazyLock::new(|| homes(&crate::scenario::schema()));
+    let homes = match document {
+        Document::Configuration => &CONFIGURATION,
+        Document::Scenario => &SCENARIO,
+    };
+    match homes.get(key).map(Vec::as_slice) {
         Some([home]) => Some(home),
         _ => None,
     }
 }
 
-fn collect(schema: &Value, header: &str, homes: &mut HashMap<String, Vec<Home>>) {
+fn homes(schema: &Value) -> Homes {
+    let mut homes = HashMap::new();
+    collect(schema, "", &mut homes);
+    homes
+}
+
+fn collect(schema: &Value, header: &str, homes: &mut Homes) {
     for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
         // Tables have neither a default nor an example, and are not misplaced by a slip.
         let value = inner.get("default").or_else(|| inner["examples"].get(0));

@@ -22,6 +22,7 @@ mod policy;
 mod report;
 mod scenario;
 mod service_time;
+mod text;
 
 pub use arrivals::{Arrivals, Process, Step};
 pub use policy::{Others, PolicyKind};

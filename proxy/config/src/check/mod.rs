@@ -14,6 +14,10 @@ mod world;
 
 pub(crate) use world::labels;
 
+pub(crate) use service::{concurrency, queue};
+pub(crate) use unique::Firsts;
+pub(crate) use world::ejection;
+
 use std::path::Path;
 
 use crate::environment::Environment;

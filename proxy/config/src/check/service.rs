@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::Check;
 use super::attachment::Plugins;
 use super::world::ejection;
-use crate::findings::Finding;
+use crate::findings::{Finding, Findings};
 use crate::plan::{ConcurrencyPlan, QueuePlan, RetryPlan, ServicePlan, TimeoutsPlan};
 use crate::raw::{RawConcurrency, RawPlugin, RawQueue, RawService};
 use crate::read::At;
@@ -48,7 +48,7 @@ impl Check<'_> {
         let instances = self.instances((name, &raw.spot), raw.instances, found, edge_region);
         let checks = self.checks(&raw.spot, raw.checks);
         let limits = self.limits(raw.limits);
-        let concurrency = self.concurrency(&raw.concurrency)?;
+        let concurrency = concurrency(&raw.concurrency, self.findings)?;
         let mut hosts: Vec<_> = raw.hosts.value.into_iter().map(|at| at.value).collect();
         if hosts.is_empty() {
             hosts.push(HostPattern::Any);
@@ -73,24 +73,28 @@ impl Check<'_> {
             instances,
         })
     }
+}
 
-    fn concurrency(&mut self, raw: &RawConcurrency) -> Option<ConcurrencyPlan> {
-        let soft = raw.soft_limit.value;
-        if let Some(hard) = &raw.hard_limit
-            && hard.value < soft
-            && !self.findings.has(&raw.spot.place, "soft_limit")
-        {
-            self.findings.push(hard_below_soft(hard, raw));
-        }
-        Some(ConcurrencyPlan {
-            counts: raw.counts.value,
-            soft_limit: NonZeroU32::new(soft)?,
-            hard_limit: raw.hard_limit.as_ref().and_then(|at| NonZeroU32::new(at.value)),
-            soft_limit_scope: raw.soft_limit_scope.value,
-            spread: raw.spread.value,
-            slow_start: Some(raw.slow_start.value).filter(|time| !time.is_zero()),
-        })
+/// Limits that fit each other.
+pub(crate) fn concurrency(
+    raw: &RawConcurrency,
+    findings: &mut Findings,
+) -> Option<ConcurrencyPlan> {
+    let soft = raw.soft_limit.value;
+    if let Some(hard) = &raw.hard_limit
+        && hard.value < soft
+        && !findings.has(&raw.spot.place, "soft_limit")
+    {
+        findings.push(hard_below_soft(hard, raw));
     }
+    Some(ConcurrencyPlan {
+        counts: raw.counts.value,
+        soft_limit: NonZeroU32::new(soft)?,
+        hard_limit: raw.hard_limit.as_ref().and_then(|at| NonZeroU32::new(at.value)),
+        soft_limit_scope: raw.soft_limit_scope.value,
+        spread: raw.spread.value,
+        slow_start: Some(raw.slow_start.value).filter(|time| !time.is_zero()),
+    })
 }
 
 fn hard_below_soft(hard: &At<u32>, raw: &RawConcurrency) -> Finding {
@@ -115,7 +119,8 @@ fn hard_below_soft(hard: &At<u32>, raw: &RawConcurrency) -> Finding {
     }
 }
 
-fn queue(raw: &RawQueue, concurrency: &ConcurrencyPlan, instances: usize) -> QueuePlan {
+/// A queue that fits the limits of so many instances.
+pub(crate) fn queue(raw: &RawQueue, concurrency: &ConcurrencyPlan, instances: usize) -> QueuePlan {
     let all = || {
         let hard = concurrency.hard_limit.map_or(0, NonZeroU32::get);
         let instances = u32::try_from(instances).unwrap_or(u32::MAX);

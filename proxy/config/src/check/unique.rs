@@ -7,15 +7,15 @@ use crate::findings::Spot;
 
 /// Remembers where each key stood first.
 #[derive(Debug)]
-pub(super) struct Firsts<K>(HashMap<K, Spot>);
+pub(crate) struct Firsts<K>(HashMap<K, Spot>);
 
 impl<K: Eq + Hash> Firsts<K> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(HashMap::new())
     }
 
     /// Where `key` stood before, or nothing and it is remembered.
-    pub(super) fn before(&mut self, key: K, spot: &Spot) -> Option<&Spot> {
+    pub(crate) fn before(&mut self, key: K, spot: &Spot) -> Option<&Spot> {
         use std::collections::hash_map::Entry;
         match self.0.entry(key) {
             Entry::Occupied(first) => Some(first.into_mut()),

@@ -159,7 +159,7 @@ fn table_of(place: &str) -> &str {
     place.rsplit_once('[').map_or(place, |(table, _)| table)
 }
 
-pub(super) fn ejection(raw: &RawEjection) -> EjectionPlan {
+pub(crate) fn ejection(raw: &RawEjection) -> EjectionPlan {
     EjectionPlan {
         failures: NonZeroU32::new(raw.failures.value),
         time: raw.time.value,

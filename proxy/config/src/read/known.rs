@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::closest;
 use crate::findings::{Finding, Findings, Spot};
+use crate::schema::Home;
 use crate::syntax::quoted;
 
 /// A key and how it is written.
@@ -83,7 +84,8 @@ pub(super) fn check_keys(
         let near = closest(text, known.iter().map(|known| known.key));
         let near = near.and_then(|near| known.iter().find(|known| known.key == near));
         meant.extend(near.map(|near| near.key));
-        findings.push(unknown(text, &spot.inside(text, key.span()), spot, near, known));
+        let home = crate::schema::home_of(findings.document, text);
+        findings.push(unknown(text, &spot.inside(text, key.span()), spot, near, known, home));
     }
     for known in known.iter().filter(|known| known.required) {
         if !table.contains_key(known.key) && !meant.contains(&known.key) {
@@ -102,6 +104,7 @@ fn unknown(
     table: &Spot,
     near: Option<&Known>,
     known: &[Known],
+    home: Option<&Home>,
 ) -> Finding {
     let whole = match table.place.as_str() {
         "" => "at the top of the file".to_owned(),
@@ -115,7 +118,7 @@ fn unknown(
         let label = format!("did you mean `{}`?", near.key);
         return finding.label(label).example(near.example(&table.place));
     }
-    match crate::schema::home_of(text) {
+    match home {
         Some(home) => finding
             .label(format!("this belongs in {}", home.header))
             .example(format!("{}\n{}", home.header, home.example)),

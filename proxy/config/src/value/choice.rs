@@ -175,3 +175,23 @@ choice! {
         ClientAddress = "client.address",
     }
 }
+
+choice! {
+    /// How simulated requests fall in time.
+    Process, "a way to arrive" {
+        /// Independently of each other.
+        Poisson = "poisson",
+        /// At even distances.
+        Even = "even",
+    }
+}
+
+choice! {
+    /// What a simulated request meets where nobody serves.
+    OutageKind, "a kind of outage" {
+        /// The process is gone: connections are refused.
+        Refused = "refused",
+        /// The network swallows everything.
+        Blackhole = "blackhole",
+    }
+}

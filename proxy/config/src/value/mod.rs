@@ -19,7 +19,7 @@ pub use address::AdminAddress;
 pub(crate) use address::{ListenAddress, Network, PeerAddress};
 pub use choice::{
     Capability, CheckMethod, ConcurrencyType, Isolation, LimitKey, LogFormat, LogLevel, OnFailure,
-    SoftLimitScope, Spread,
+    OutageKind, Process, SoftLimitScope, Spread,
 };
 pub use digest::Digest;
 pub use dns_name::DnsName;
