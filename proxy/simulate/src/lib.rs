@@ -13,7 +13,8 @@
 //! - Health checks, time limits, clients and retries are the same for every policy.
 //! - The policies beside Hither have no limit per instance, no queue and no idea of closeness,
 //!   which is how random, round robin, least requests and "power of two choices" come out of the
-//!   box; with [`Others::Limited`] they get Hither's hard limit as a circuit breaker.
+//!   box; with [`Others::Equipped`] they get Hither's hard limit as a circuit breaker, and its
+//!   ejection as outlier detection.
 
 mod arrivals;
 mod engine;

@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
 
+use hither_balance::Allowance;
+
 use crate::arrivals::Arrivals;
 use crate::service_time::ServiceTime;
 
@@ -71,12 +73,12 @@ pub struct Instance {
 }
 
 /// When a failed try is repeated on another instance.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// Tries in all.
     pub attempts: NonZeroU32,
-    /// The share of an edge's active requests that may be retries, 0 to 1; three always may.
-    pub budget: f64,
+    /// How many of an edge's requests may be retries at a time.
+    pub budget: Allowance,
 }
 
 /// Who gives up when.

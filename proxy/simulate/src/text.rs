@@ -183,13 +183,13 @@ impl Report {
             "{}",
             match self.others {
                 Others::Bare => {
-                    "The other policies have no limit per instance, no queue and no idea of \
-                     closeness, as proxies\ncome out of the box; --others limited gives them the \
-                     hard limit."
+                    "The other policies have no limit per instance, no queue, no ejection and no \
+                     idea of closeness, as\nproxies come out of the box. --others equipped gives \
+                     them the hard limit and ejection."
                 }
-                Others::Limited => {
-                    "The other policies have the hard limit too, but no queue: with every \
-                     instance full they\nanswer 503 (all_full). They have no idea of closeness."
+                Others::Equipped => {
+                    "The other policies have the hard limit and ejection too, but no queue (with \
+                     every instance full\nthey answer 503, all_full) and no idea of closeness."
                 }
             }
         )

@@ -5,7 +5,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use hither_balance::{Policy, Scope};
+use hither_balance::{Allowance, Policy, Scope};
 use hither_simulate::{
     Arrivals, Check, Edge, Instance, Others, Outage, OutageKind, PolicyKind, PolicyReport, Process,
     Retry, Scenario, ScenarioError, ServiceTime, Step, Timeouts, simulate,
@@ -43,7 +43,7 @@ fn scenario(steps: Vec<Step>, process: Process, time: Duration) -> Scenario {
         instances: ten(&ServiceTime::constant(time)),
         balancing: Policy { soft_limit: 20, hard_limit: Some(25), ..Policy::default() },
         queue_timeout: 10 * SECOND,
-        retry: Retry { attempts: NonZeroU32::MIN, budget: 0.2 },
+        retry: Retry { attempts: NonZeroU32::MIN, budget: Allowance::default() },
         timeouts: Timeouts { connect: 5 * SECOND, first_byte: 600 * SECOND, client: None },
         check: Check { interval: SECOND, timeout: SECOND },
         cancels: false,
@@ -124,13 +124,13 @@ fn round_robin_deals_evenly_and_least_requests_fills_the_emptiest() {
 }
 
 #[test]
-fn who_is_not_limited_overruns_instances_and_waits_inside_them() {
+fn who_is_not_equipped_overruns_instances_and_waits_inside_them() {
     let world = scenario(vec![line(150.0, 4 * SECOND)], Process::Even, 2 * SECOND);
     let bare = play(&world, PolicyKind::Random);
     assert!(bare.peak_in_flight > 25 && bare.wait_seconds.max > 0.1, "{bare:?}");
-    let limited = simulate(&world, &[PolicyKind::Random], Others::Limited, 1).expect("playable");
-    assert_eq!(limited.policies[0].peak_in_flight, 25);
-    assert!(limited.policies[0].refused.contains_key("all_full"), "{:?}", limited.policies[0]);
+    let equipped = simulate(&world, &[PolicyKind::Random], Others::Equipped, 1).expect("playable");
+    assert_eq!(equipped.policies[0].peak_in_flight, 25);
+    assert!(equipped.policies[0].refused.contains_key("all_full"), "{:?}", equipped.policies[0]);
 }
 
 /// Where everybody else is full of what never ends, time limits end it.
@@ -238,8 +238,8 @@ proptest! {
     /// Each request has exactly one end, Hither's hard limit holds by the simulator's own count, and
     /// at the end nobody is anywhere.
     #[test]
-    fn every_request_ends_once_and_no_place_is_lost(world in any_scenario(), limited in any::<bool>()) {
-        let others = if limited { Others::Limited } else { Others::Bare };
+    fn every_request_ends_once_and_no_place_is_lost(world in any_scenario(), equipped in any::<bool>()) {
+        let others = if equipped { Others::Equipped } else { Others::Bare };
         let report = simulate(&world, &PolicyKind::ALL, others, 9).expect("playable");
         for found in &report.policies {
             let unserved: u64 = found.faults().iter().map(|(_, count)| count).sum();
@@ -247,7 +247,7 @@ proptest! {
             let last = found.timeline.in_flight.last().cloned().unwrap_or_default();
             prop_assert_eq!(last.iter().sum::<u32>(), 0, "{:?}", found);
             prop_assert_eq!(found.timeline.waiting.last(), Some(&0));
-            if limited || found.policy == PolicyKind::Hither {
+            if equipped || found.policy == PolicyKind::Hither {
                 prop_assert!(Some(found.peak_in_flight) <= world.balancing.hard_limit);
             }
         }

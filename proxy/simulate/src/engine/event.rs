@@ -75,6 +75,10 @@ pub(super) enum Event {
         instance: usize,
         healthy: bool,
     },
+    /// A policy wanted to be told the time: a rest may be over.
+    Advance {
+        edge: usize,
+    },
     /// Time to take down how things are.
     Sample,
 }

@@ -1,6 +1,9 @@
 //! A request's way: it arrives, asks, is sent, worked on and answered, or fails and tries again.
 
+use std::time::Duration;
+
 use fastrand::Rng;
+use hither_balance::Active;
 
 use super::event::{Event, Failure, Try};
 use super::request::{Phase, Request};
@@ -9,16 +12,12 @@ use super::{World, mixed};
 use crate::measure::{Outcome, Served};
 use crate::policy::{Choice, Reason, Verdict};
 
-/// Retries that an edge may always have under way, however few its requests are.
-const LEAST_RETRIES: f64 = 3.0;
-
 impl World<'_> {
     pub(super) fn arrive(&mut self, edge: usize) {
         let request = self.requests.len() as u32;
-        let luck = self.edges[edge].luck.u64(..);
-        self.requests.push(Request::new(edge, self.now, luck));
+        let (luck, active) = (self.edges[edge].luck.u64(..), self.edges[edge].budget.enter());
+        self.requests.push(Request::new(edge, self.now, luck, active));
         self.open += 1;
-        self.edges[edge].active += 1;
         if let Some(patience) = self.scenario.timeouts.client {
             self.agenda.add(self.now + patience, Event::ClientLeaves { request });
         }
@@ -114,7 +113,7 @@ impl World<'_> {
         let time = self.scenario.instances[instance].time.draw(&mut Rng::with_seed(luck));
         let server = &self.servers[instance];
         let seconds = time.as_secs_f64() * server.slowness(now);
-        let end = now + std::time::Duration::from_secs_f64(seconds);
+        let end = now + Duration::from_secs_f64(seconds);
         self.agenda.add(end, Event::Worked { instance, job, epoch: server.epoch() });
     }
 
@@ -158,23 +157,16 @@ impl World<'_> {
         let tried = self.give_back(job.request, Verdict::Bad);
         let request = &mut self.requests[job.request as usize];
         request.failure = Some(failure);
-        let edge = request.edge;
-        if !failure.may_retry() || !self.may_retry(edge, job.attempt) {
+        request.retry = None;
+        let left = u32::from(job.attempt) < self.scenario.retry.attempts.get();
+        if left && failure.may_retry() {
+            request.retry = request.active.as_ref().and_then(Active::retry);
+        }
+        if request.retry.is_none() {
             return self.finish(job.request, Outcome::Failed(failure));
         }
-        let request = &mut self.requests[job.request as usize];
         request.tried.extend(tried);
-        if job.attempt == 1 {
-            self.edges[edge].retrying += 1;
-        }
         self.ask(job.request);
-    }
-
-    fn may_retry(&self, edge: usize, attempt: u8) -> bool {
-        let edge = &self.edges[edge];
-        let budget = LEAST_RETRIES.max(f64::from(edge.active) * self.scenario.retry.budget);
-        let within = attempt > 1 || f64::from(edge.retrying) < budget;
-        within && u32::from(attempt) < self.scenario.retry.attempts.get()
     }
 
     /// Ends a request's try: its place is free, whoever worked on it may stop.
@@ -227,12 +219,7 @@ impl World<'_> {
         let entry = &mut self.requests[request as usize];
         entry.phase = Phase::Over;
         entry.tried = Vec::new();
-        let edge = &mut self.edges[entry.edge];
-        edge.active -= 1;
-        // Counted as a retry from its first failure that may be repeated.
-        if entry.attempt > 1 {
-            edge.retrying -= 1;
-        }
+        (entry.active, entry.retry) = (None, None);
         self.open -= 1;
         self.measure.finished(outcome);
     }

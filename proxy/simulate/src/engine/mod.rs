@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use fastrand::Rng;
+use hither_balance::RetryBudget;
 
 pub(crate) use event::Failure;
 use event::{Agenda, Event};
@@ -54,9 +55,10 @@ struct Edge<'s> {
     luck: Rng,
     /// What its checks found last, by instance.
     healthy: Vec<bool>,
-    /// Requests under way, and those of them that are retries.
-    active: u32,
-    retrying: u32,
+    /// How many of its requests may be retries.
+    budget: RetryBudget,
+    /// When its policy wants to be told the time, as far as the agenda knows.
+    due: Option<Duration>,
 }
 
 /// Plays a scenario.
@@ -101,8 +103,8 @@ impl<'s> World<'s> {
                 arrivals: edge.arrivals.times(Rng::with_seed(mixed(seed, number, 1))),
                 luck: Rng::with_seed(mixed(seed, number, 2)),
                 healthy: vec![true; scenario.instances.len()],
-                active: 0,
-                retrying: 0,
+                budget: RetryBudget::new(scenario.retry.budget),
+                due: None,
             });
         }
         let servers = scenario.instances.iter().map(|instance| Server::new(instance.workers));
@@ -149,6 +151,11 @@ impl<'s> World<'s> {
             Event::OutageEnds(number) => self.outage_ends(number),
             Event::Check { edge, instance } => self.check(edge, instance),
             Event::Checked { edge, instance, healthy } => self.checked(edge, instance, healthy),
+            Event::Advance { edge } => {
+                self.edges[edge].due = None;
+                self.edges[edge].policy.advance(self.now);
+                self.touched.push_back(edge);
+            }
             Event::Sample => {
                 self.measure.sample(self.now);
                 self.agenda.add(self.now + self.measure.step(), Event::Sample);
@@ -161,6 +168,13 @@ impl<'s> World<'s> {
         while let Some(edge) = self.touched.pop_front() {
             while let Some((request, answer)) = self.edges[edge].policy.woken() {
                 self.wait_is_over(request, answer);
+            }
+            let due = self.edges[edge].policy.next_advance();
+            if due != self.edges[edge].due {
+                self.edges[edge].due = due;
+                if let Some(time) = due {
+                    self.agenda.add(time.max(self.now), Event::Advance { edge });
+                }
             }
         }
     }

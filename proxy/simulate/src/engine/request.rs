@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hither_balance::{Active, Retry};
+
 use super::event::{Failure, Try};
 
 /// Where a request is.
@@ -48,10 +50,14 @@ pub(super) struct Request {
     pub(super) tried: Vec<usize>,
     /// Why it is not at its first try.
     pub(super) failure: Option<Failure>,
+    /// Its part in the count that the retry budget is a share of, until it is over,
+    pub(super) active: Option<Active>,
+    /// and its leave for the current try, if that is not the first.
+    pub(super) retry: Option<Retry>,
 }
 
 impl Request {
-    pub(super) fn new(edge: usize, arrived: Duration, luck: u64) -> Self {
+    pub(super) fn new(edge: usize, arrived: Duration, luck: u64, active: Active) -> Self {
         Self {
             edge,
             phase: Phase::Asking,
@@ -62,6 +68,8 @@ impl Request {
             luck,
             tried: Vec::new(),
             failure: None,
+            active: Some(active),
+            retry: None,
         }
     }
 

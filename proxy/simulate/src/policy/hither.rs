@@ -96,8 +96,14 @@ impl Policy for Hither {
         }
     }
 
-    fn release(&mut self, request: u32, _verdict: Verdict, _now: Duration) {
-        drop(self.permits.remove(&request));
+    fn release(&mut self, request: u32, verdict: Verdict, now: Duration) {
+        let Some(permit) = self.permits.remove(&request) else { return };
+        match verdict {
+            Verdict::Good => permit.succeeded(),
+            Verdict::Bad => permit.failed(now),
+            Verdict::Unknown => {}
+        }
+        drop(permit);
     }
 
     fn leave(&mut self, request: u32) {
@@ -108,6 +114,14 @@ impl Policy for Hither {
         if let Some(id) = self.ids.get(instance) {
             self.balancer.set_healthy(id, healthy);
         }
+    }
+
+    fn advance(&mut self, now: Duration) {
+        self.balancer.advance(now);
+    }
+
+    fn next_advance(&self) -> Option<Duration> {
+        self.balancer.next_advance()
     }
 
     fn woken(&mut self) -> Option<(u32, Result<usize, Reason>)> {

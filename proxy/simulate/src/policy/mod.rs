@@ -3,6 +3,7 @@
 //! Must not know servers, networks or how long anything takes: like the real thing, a policy knows
 //! what its own edge has sent and what health checks said.
 
+mod ejection;
 mod hither;
 mod plain;
 
@@ -54,9 +55,10 @@ pub enum Others {
     /// the same for all.
     #[default]
     Bare,
-    /// And Hither's hard limit as a circuit breaker: full instances are passed over, and a request
-    /// that finds all of them full is answered 503 at once.
-    Limited,
+    /// And what an operator can add to them: Hither's hard limit as a circuit breaker (full
+    /// instances are passed over, a request that finds all of them full is answered 503 at once)
+    /// and Hither's ejection as outlier detection.
+    Equipped,
 }
 
 impl Others {
@@ -65,7 +67,7 @@ impl Others {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
-            Self::Limited => "limited",
+            Self::Equipped => "equipped",
         }
     }
 }
@@ -77,7 +79,7 @@ pub(crate) enum Reason {
     QueueFull,
     QueueTimeout,
     Overloaded,
-    /// A limited policy without a queue found every instance full.
+    /// An equipped policy without a queue found every instance full.
     AllFull,
 }
 
@@ -120,6 +122,10 @@ pub(crate) trait Policy {
     fn leave(&mut self, request: u32);
     /// What a health check found.
     fn set_healthy(&mut self, instance: usize, healthy: bool);
+    /// The time is such, as was wished for.
+    fn advance(&mut self, now: Duration);
+    /// When to be told the time next, if at all.
+    fn next_advance(&self) -> Option<Duration>;
     /// A request whose wait is over, if there is one.
     fn woken(&mut self) -> Option<(u32, Result<usize, Reason>)>;
 }
@@ -139,9 +145,9 @@ pub(crate) fn build(
         PolicyKind::LeastRequests => Rule::LeastRequests,
         PolicyKind::TwoChoices => Rule::TwoChoices,
     };
-    let limit = match others {
+    let equipment = match others {
         Others::Bare => None,
-        Others::Limited => scenario.balancing.hard_limit,
+        Others::Equipped => Some(&scenario.balancing),
     };
-    Ok(Box::new(Plain::new(rule, scenario.instances.len(), limit, seed)))
+    Ok(Box::new(Plain::new(rule, scenario.instances.len(), equipment, seed)))
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use hither_balance::Policy as Limits;
+
+use super::ejection::Ejection;
 use super::{Choice, Policy, Reason, Verdict};
 
 /// How one is chosen.
@@ -25,6 +28,7 @@ pub(crate) struct Plain {
     in_flight: Vec<u32>,
     healthy: Vec<bool>,
     limit: Option<u32>,
+    ejection: Option<Ejection>,
     /// By request, while it holds a place.
     places: HashMap<u32, usize>,
     /// Whose turn it is.
@@ -35,13 +39,14 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    pub(crate) fn new(rule: Rule, instances: usize, limit: Option<u32>, seed: u64) -> Self {
+    pub(crate) fn new(rule: Rule, instances: usize, equipment: Option<&Limits>, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         Self {
             rule,
             in_flight: vec![0; instances],
             healthy: vec![true; instances],
-            limit,
+            limit: equipment.and_then(|limits| limits.hard_limit),
+            ejection: equipment.map(|limits| Ejection::new(&limits.ejection, instances)),
             places: HashMap::new(),
             // Edges do not begin in step.
             next: rng.usize(..instances.max(1)),
@@ -55,11 +60,14 @@ impl Plain {
     }
 
     /// Fills `candidates`; the reason if there are none.
-    fn gather(&mut self, tried: &[usize]) -> Result<(), Reason> {
+    fn gather(&mut self, tried: &[usize], now: Duration) -> Result<(), Reason> {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
-        let eligible =
-            |number: &usize| self.healthy.get(*number) == Some(&true) && !tried.contains(number);
+        let rests = |number| self.ejection.as_ref().is_some_and(|list| list.rests(number, now));
+        let eligible = |number: &usize| {
+            let healthy = self.healthy.get(*number) == Some(&true);
+            healthy && !tried.contains(number) && !rests(*number)
+        };
         candidates.extend((0..self.in_flight.len()).filter(eligible));
         let any = !candidates.is_empty();
         let below = |number: &usize| self.limit.is_none_or(|limit| self.load(*number) < limit);
@@ -101,8 +109,8 @@ impl Plain {
 }
 
 impl Policy for Plain {
-    fn pick(&mut self, request: u32, tried: &[usize], _now: Duration) -> Choice {
-        if let Err(reason) = self.gather(tried) {
+    fn pick(&mut self, request: u32, tried: &[usize], now: Duration) -> Choice {
+        if let Err(reason) = self.gather(tried, now) {
             return Choice::Refuse(reason);
         }
         let Some(chosen) = self.choose() else { return Choice::Refuse(Reason::NoInstance) };
@@ -111,9 +119,11 @@ impl Policy for Plain {
         Choice::Go(chosen)
     }
 
-    fn release(&mut self, request: u32, _verdict: Verdict, _now: Duration) {
-        if let Some(instance) = self.places.remove(&request) {
-            self.in_flight[instance] -= 1;
+    fn release(&mut self, request: u32, verdict: Verdict, now: Duration) {
+        let Some(instance) = self.places.remove(&request) else { return };
+        self.in_flight[instance] -= 1;
+        if let Some(ejection) = &mut self.ejection {
+            ejection.ended(instance, verdict, now);
         }
     }
 
@@ -124,6 +134,13 @@ impl Policy for Plain {
         if let Some(slot) = self.healthy.get_mut(instance) {
             *slot = healthy;
         }
+    }
+
+    /// Rests are looked at with each pick, and nobody waits for their end.
+    fn advance(&mut self, _now: Duration) {}
+
+    fn next_advance(&self) -> Option<Duration> {
+        None
     }
 
     fn woken(&mut self) -> Option<(u32, Result<usize, Reason>)> {
