@@ -1,11 +1,14 @@
-//! P1-P6 over any order of arrivals, ends, aborts, flips and reloads, for small services and for
-//! ones with an index, judged by what the status shows before each step.
+//! P1-P6 over any order of arrivals, ends, failures, retries, aborts, flips, probes, single changes
+//! and reloads while time passes, for small services and for ones with an index, judged by what the
+//! status shows before each step. A connection is a place that is held while requests on it end
+//! well or badly.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hither_balance::{
-    Band, InstanceStatus, Permit, Picked, Policy, Refusal, RttClass, Scope, Spread, Waiter, Wanted,
+    Band, Ejection, InstanceSpec, InstanceStatus, Outcome, Permit, Picked, Policy, Refusal,
+    RttClass, Scope, Spread, Verdict, Waiter, Wanted,
 };
 use proptest::prelude::*;
 
@@ -28,37 +31,87 @@ struct Wish {
     exclude: &'static [&'static str],
 }
 
+/// A wish, and the instance that a retry keeps away from.
+#[derive(Debug, Clone, PartialEq)]
+struct Asked {
+    wish: usize,
+    tried: Option<String>,
+}
+
+impl Asked {
+    fn with<R>(&self, ask: impl FnOnce(&Wanted<'_>) -> R) -> R {
+        let Wish { require, prefer, exclude } = WISHES[self.wish];
+        let exclude: Vec<&str> = exclude.iter().copied().chain(self.tried.as_deref()).collect();
+        ask(&Wanted { require, prefer, exclude: &exclude, affinity: &[] })
+    }
+
+    fn same_line(&self, other: &Self) -> bool {
+        let key = |asked: &Self| {
+            asked.with(|wanted| {
+                let mut exclude: Vec<String> =
+                    wanted.exclude.iter().map(|id| (*id).into()).collect();
+                exclude.sort();
+                exclude.dedup();
+                (WISHES[asked.wish].require, exclude)
+            })
+        };
+        key(self) == key(other)
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Arrive(usize),
-    End(usize),
+    /// A request ends, well or badly.
+    End(usize, bool),
+    /// A request of a connection ends, the connection stays.
+    OnConnection(usize, bool),
+    /// A request fails and is tried elsewhere.
+    Retry(usize),
     Abort(usize),
+    Tick(u16),
     Healthy(usize, bool),
+    /// Checks of all but one fail, or all pass.
+    Outage(usize, bool),
     Draining(usize, bool),
     Measure(usize, Option<u8>),
+    Put(usize, bool),
+    Remove(usize),
     Reload(Policy, Vec<bool>),
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
     let hard = prop_oneof![1 => Just(None), 6 => (0_u32..4).prop_map(Some)];
-    (1_u32..4, hard, any::<bool>(), any::<bool>()).prop_map(|(soft, more, region, strict)| Policy {
-        soft_limit: soft,
-        hard_limit: more.map(|more| soft + more),
-        scope: if region { Scope::Region } else { Scope::Global },
-        spread: if strict { Spread::Strict } else { Spread::Class },
-        max_waiting: Some(12),
-        ..Policy::default()
-    })
+    let world = (prop::sample::select(vec![0_u32, 2, 5]), prop::option::of(1_u64..30));
+    (1_u32..6, hard, any::<bool>(), any::<bool>(), world).prop_map(
+        |(soft, more, region, strict, (failures, slow_start))| Policy {
+            soft_limit: soft,
+            hard_limit: more.map(|more| soft + more),
+            scope: if region { Scope::Region } else { Scope::Global },
+            spread: if strict { Spread::Strict } else { Spread::Class },
+            max_waiting: Some(12),
+            shed_after: Duration::MAX,
+            slow_start: slow_start.map(Duration::from_secs),
+            ejection: Ejection { failures, ..Ejection::default() },
+        },
+    )
 }
 
 fn step(pool: usize) -> impl Strategy<Value = Step> {
+    let rtt = prop::option::of(0_u8..90);
     prop_oneof![
         40 => (0..WISHES.len()).prop_map(Step::Arrive),
-        20 => any::<usize>().prop_map(Step::End),
+        20 => (any::<usize>(), prop::bool::weighted(0.7)).prop_map(|(n, ok)| Step::End(n, ok)),
+        8 => (any::<usize>(), any::<bool>()).prop_map(|(n, ok)| Step::OnConnection(n, ok)),
+        6 => any::<usize>().prop_map(Step::Retry),
         4 => any::<usize>().prop_map(Step::Abort),
+        4 => (0_u16..20_000).prop_map(Step::Tick),
         3 => (0..pool, any::<bool>()).prop_map(|(i, up)| Step::Healthy(i, up)),
+        1 => (0..pool, any::<bool>()).prop_map(|(i, on)| Step::Outage(i, on)),
         2 => (0..pool, any::<bool>()).prop_map(|(i, on)| Step::Draining(i, on)),
-        2 => (0..pool, prop::option::of(0_u8..90)).prop_map(|(i, rtt)| Step::Measure(i, rtt)),
+        6 => (0..pool, rtt).prop_map(|(i, rtt)| Step::Measure(i, rtt)),
+        2 => (0..pool, prop::bool::weighted(0.9)).prop_map(|(i, same)| Step::Put(i, same)),
+        1 => (0..pool).prop_map(Step::Remove),
         1 => (policy(), prop::collection::vec(prop::bool::weighted(0.9), pool))
             .prop_map(|(policy, present)| Step::Reload(policy, present)),
     ]
@@ -70,22 +123,23 @@ struct World {
     policy: Policy,
     pool: usize,
     held: Vec<Permit<()>>,
-    waiting: Vec<(usize, Waiter<()>)>,
+    waiting: Vec<(Asked, Waiter<()>)>,
 }
 
-fn instances(present: &[bool]) -> Vec<hither_balance::InstanceSpec> {
+fn instances(present: &[bool]) -> Vec<InstanceSpec> {
     let named = present.iter().enumerate().filter(|(_, present)| **present);
-    named
-        .map(|(number, _)| {
-            let rtts = [Some(1), Some(1), Some(30), None];
-            let rtt = rtts[number % 4].map(Duration::from_millis);
-            let mut spec = spec(&number.to_string(), &format!("r{}", number % 3), rtt);
-            if number % 5 == 4 {
-                spec.labels.push(("version".into(), "new".into()));
-            }
-            spec
-        })
-        .collect()
+    named.map(|(number, _)| instance(number)).collect()
+}
+
+/// Some are fixed, some are measured.
+fn instance(number: usize) -> InstanceSpec {
+    let rtts = [Some(1), Some(1), Some(30), None, None];
+    let rtt = rtts[number % 5].map(Duration::from_millis);
+    let mut spec = spec(&number.to_string(), &format!("r{}", number % 3), rtt);
+    if number % 5 == 4 {
+        spec.labels.push(("version".into(), "new".into()));
+    }
+    spec
 }
 
 impl World {
@@ -95,17 +149,41 @@ impl World {
     }
 
     fn step(&mut self, step: &Step) {
+        let place = |number: usize, len: usize| (len > 0).then(|| number % len);
         match step {
-            Step::Arrive(wish) => self.arrive(*wish),
-            Step::End(number) if !self.held.is_empty() => {
-                drop(self.held.swap_remove(number % self.held.len()));
+            Step::Arrive(wish) => self.arrive(Asked { wish: *wish, tried: None }),
+            Step::End(number, ok) => {
+                if let Some(place) = place(*number, self.held.len()) {
+                    self.report(place, *ok);
+                    drop(self.held.swap_remove(place));
+                }
             }
-            Step::Abort(number) if !self.waiting.is_empty() => {
-                drop(self.waiting.remove(number % self.waiting.len()));
+            Step::OnConnection(number, ok) => {
+                if let Some(place) = place(*number, self.held.len()) {
+                    self.report(place, *ok);
+                }
             }
-            Step::End(_) | Step::Abort(_) => {}
+            Step::Retry(number) => {
+                if let Some(place) = place(*number, self.held.len()) {
+                    self.report(place, false);
+                    let tried = self.held.swap_remove(place).id().to_owned();
+                    self.collect();
+                    self.arrive(Asked { wish: number % WISHES.len(), tried: Some(tried) });
+                }
+            }
+            Step::Abort(number) => {
+                if let Some(place) = place(*number, self.waiting.len()) {
+                    drop(self.waiting.remove(place));
+                }
+            }
+            Step::Tick(millis) => self.service.now += Duration::from_millis((*millis).into()),
             Step::Healthy(instance, up) => {
                 self.service.balancer.set_healthy(&instance.to_string(), *up);
+            }
+            Step::Outage(spared, on) => {
+                for number in (0..self.pool).filter(|number| number != spared) {
+                    self.service.balancer.set_healthy(&number.to_string(), !on);
+                }
             }
             Step::Draining(instance, on) => {
                 self.service.balancer.set_draining(&instance.to_string(), *on);
@@ -116,42 +194,79 @@ impl World {
                 let id = instance.to_string();
                 self.service.balancer.measured([(id.as_str(), rtt)], self.service.now);
             }
+            Step::Put(number, same) => {
+                let mut spec = instance(*number);
+                if !same {
+                    spec.address = format!("{number}:81");
+                }
+                self.service.balancer.put(spec).expect("not too many");
+            }
+            Step::Remove(instance) => {
+                self.service.balancer.remove(&instance.to_string());
+            }
             Step::Reload(policy, present) => {
                 self.policy = policy.clone();
                 let specs = instances(&present[..self.pool]);
                 self.service.balancer.reconfigure(policy.clone(), specs).expect("unique ids");
             }
         }
+        self.service.balancer.advance(self.service.now);
         self.collect();
         self.check();
     }
 
-    fn arrive(&mut self, wish: usize) {
+    /// A request on a held place ends. Failures may eject, but never too many.
+    fn report(&mut self, place: usize, ok: bool) {
+        if ok {
+            self.held[place].succeeded();
+            return;
+        }
+        let ejected = |service: &Service| {
+            let status = service.balancer.instances();
+            (status.iter().filter(|i| i.ejected_until.is_some()).count(), status.len())
+        };
+        let (before, all) = ejected(&self.service);
+        self.held[place].failed(self.service.now);
+        let (after, _) = ejected(&self.service);
+        assert!(after <= before.max((all / 10).max(1)), "{after} of {all} are ejected");
+        assert!(after == 0 || all > 1);
+    }
+
+    fn arrive(&mut self, asked: Asked) {
+        let wish = &WISHES[asked.wish];
         let before = self.service.balancer.instances();
-        let picked = self.pick(wish);
-        let eligible: Vec<_> = before.iter().filter(|i| may(i, &WISHES[wish])).collect();
+        let (balancer, now) = (&self.service.balancer, self.service.now);
+        let told = asked.with(|wanted| balancer.explain(wanted, now, usize::MAX));
+        let picked = self.pick(&asked);
+        let eligible: Vec<_> = before.iter().filter(|i| may(i, &asked)).collect();
         let room = eligible.iter().any(|i| i.band != Band::Full);
         match picked {
             Picked::Permit(permit) => {
-                self.judge(&WISHES[wish], &before, &eligible, &permit);
+                let said = told.candidates.iter().find(|c| &*c.id == permit.id()).expect("listed");
+                assert!(matches!(said.verdict, Verdict::Chosen | Verdict::Tie), "{told:?}");
+                assert!(matches!(told.outcome, Outcome::Permit { .. }));
+                self.judge(wish, &before, &eligible, &permit);
                 self.held.push(permit);
             }
             Picked::Wait(waiter) => {
                 assert!(!eligible.is_empty() && !room, "P5: waits though something has room");
-                self.waiting.push((wish, waiter));
+                let ahead = self.waiting.iter().filter(|(other, _)| other.same_line(&asked));
+                assert_eq!(told.outcome, Outcome::Wait { position: 1 + ahead.count() });
+                self.waiting.push((asked, waiter));
             }
-            Picked::Refused(Refusal::NoInstance) => assert!(eligible.is_empty()),
-            Picked::Refused(_) => {
-                assert!(!room, "refused though something has room");
-                assert_eq!(self.waiting.len(), 12);
+            Picked::Refused(refusal) => {
+                assert_eq!(told.outcome, Outcome::Refused(refusal));
+                match refusal {
+                    Refusal::NoInstance => assert!(eligible.is_empty()),
+                    _ => assert!(!room && self.waiting.len() == 12, "refused though it has room"),
+                }
             }
         }
     }
 
-    fn pick(&mut self, wish: usize) -> Picked<()> {
-        let Wish { require, prefer, exclude } = WISHES[wish];
-        let wanted = Wanted { require, prefer, exclude, affinity: &[] };
-        self.service.balancer.pick(&wanted, &mut self.service.rng, self.service.now)
+    fn pick(&mut self, asked: &Asked) -> Picked<()> {
+        let Service { balancer, rng, now, .. } = &mut self.service;
+        asked.with(|wanted| balancer.pick(wanted, rng, *now))
     }
 
     /// P1-P3 and the least load, for one permit.
@@ -169,7 +284,7 @@ impl World {
         }
         // Smaller is better: what the policy compares, in its order.
         let rank = |i: &InstanceStatus| {
-            (regions.get(&*i.region).copied(), i.band, self.distance(i), i.in_flight)
+            (regions.get(&*i.region).copied(), i.band, self.distance(i), i.load)
         };
         let has_room = |label: &&(&str, &str)| {
             eligible.iter().any(|i| bears(i, label.0, label.1) && i.band != Band::Full)
@@ -196,16 +311,16 @@ impl World {
 
     /// Everybody who was answered meanwhile; within one requirement in the order of arrival.
     fn collect(&mut self) {
-        let mut still: Vec<(usize, Waiter<()>)> = Vec::new();
-        for (wish, mut waiter) in std::mem::take(&mut self.waiting) {
+        let mut still: Vec<(Asked, Waiter<()>)> = Vec::new();
+        for (asked, mut waiter) in std::mem::take(&mut self.waiting) {
             match poll(&mut waiter) {
                 Some(Ok(permit)) => {
-                    let overtaken = still.iter().any(|(other, _)| same(*other, wish));
+                    let overtaken = still.iter().any(|(other, _)| other.same_line(&asked));
                     assert!(!overtaken, "somebody was overtaken");
                     self.held.push(permit);
                 }
                 Some(Err(refusal)) => assert_eq!(refusal, Refusal::NoInstance),
-                None => still.push((wish, waiter)),
+                None => still.push((asked, waiter)),
             }
         }
         self.waiting = still;
@@ -214,23 +329,21 @@ impl World {
     fn check(&self) {
         let status = self.service.balancer.instances();
         let mut held: BTreeMap<&str, u32> = BTreeMap::new();
-        self.held.iter().for_each(|permit| *held.entry(permit.id()).or_default() += 1);
+        self.held.iter().for_each(|permit| *held.entry(permit.address()).or_default() += 1);
         for instance in &status {
-            let held = held.get(&*instance.id).copied().unwrap_or(0);
+            let held = held.get(&*instance.address).copied().unwrap_or(0);
             assert_eq!(instance.in_flight, held, "P6 for {}", instance.id);
         }
-        for (wish, _) in &self.waiting {
-            let eligible = || status.iter().filter(|i| may(i, &WISHES[*wish]));
+        for (asked, _) in &self.waiting {
+            let eligible = || status.iter().filter(|i| may(i, asked));
             assert!(eligible().all(|i| i.band == Band::Full), "P5: {status:?}");
             assert!(eligible().next().is_some(), "waits for nothing");
         }
         assert_eq!(self.service.balancer.queue(self.service.now).waiting, self.waiting.len());
+        let ejected = status.iter().any(|i| i.ejected_until.is_some());
+        let open = |i: &InstanceStatus| i.healthy && !i.draining && i.ejected_until.is_none();
+        assert!(!ejected || status.iter().any(open), "the last one is ejected: {status:?}");
     }
-}
-
-fn same(a: usize, b: usize) -> bool {
-    let key = |wish: usize| (WISHES[wish].require, WISHES[wish].exclude);
-    key(a) == key(b)
 }
 
 fn bears(instance: &InstanceStatus, key: &str, value: &str) -> bool {
@@ -241,11 +354,12 @@ fn bears(instance: &InstanceStatus, key: &str, value: &str) -> bool {
     }
 }
 
-fn may(instance: &InstanceStatus, wish: &Wish) -> bool {
-    instance.healthy
-        && !instance.draining
-        && wish.require.iter().all(|(key, value)| bears(instance, key, value))
-        && !wish.exclude.contains(&&*instance.id)
+fn may(instance: &InstanceStatus, asked: &Asked) -> bool {
+    let labelled = asked.with(|wanted| {
+        wanted.require.iter().all(|(key, value)| bears(instance, key, value))
+            && !wanted.exclude.contains(&&*instance.id)
+    });
+    instance.healthy && !instance.draining && instance.ejected_until.is_none() && labelled
 }
 
 proptest! {
@@ -268,11 +382,13 @@ proptest! {
     fn a_service_with_an_index_keeps_its_promises(
         policy in policy(),
         steps in prop::collection::vec(step(150), 1..400),
+        full in any::<bool>(),
     ) {
         let mut world = World::new(policy, 150);
-        // Nearly full from the start, so that the steps are about the last places.
-        for _ in 0..world.policy.hard_limit.unwrap_or(3) * 150 - 40 {
-            let Picked::Permit(permit) = world.pick(0) else { panic!("it has room") };
+        // Nearly full from the start, so that the steps are about the last places, or nearly idle.
+        let places = world.policy.hard_limit.unwrap_or(3) * 150 - 40;
+        for _ in 0..if full { places } else { 100 } {
+            let Picked::Permit(permit) = world.pick(&Asked { wish: 0, tried: None }) else { panic!("it has room") };
             world.held.push(permit);
         }
         world.check();
