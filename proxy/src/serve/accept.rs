@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::drain::Drain;
 use super::guard::{Guard, NextRequest};
 use super::handler::Handler;
+use super::link::Links;
 use super::listen::{Bound, Listeners};
 use crate::fault::Fault;
 use crate::shared::Shared;
@@ -15,16 +16,17 @@ use pingora_core::apps::{HttpServerApp, HttpServerOptions, ServerApp};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::server::configuration::ServerConf;
-use pingora_proxy::HttpProxy;
+use pingora_proxy::{HttpProxy, ProxyServiceBuilder};
 use std::collections::HashMap;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
-type Proxy = HttpProxy<Handler>;
+type Proxy = HttpProxy<Handler, Links>;
 
 /// An HTTP/2 connection without a stream is closed after this.
 const HTTP2_IDLE: Duration = Duration::from_secs(75);
@@ -88,17 +90,34 @@ fn new_proxy(shared: &Arc<Shared>, stage: &watch::Receiver<Stage>) -> Proxy {
         threads: 1,
         // The handler counts attempts itself; this is only Pingora's own outer bound.
         max_retries: usize::from(u8::MAX),
+        // For HTTP/2 instances; the others are in `link`.
         upstream_keepalive_pool_size: shared.upstream_keepalive,
         ..ServerConf::default()
     };
     let handler = Handler::new(shared.clone(), stage.clone());
-    let mut proxy = HttpProxy::new(handler, Arc::new(conf));
+    let mut proxy = with_links(handler, Arc::new(conf), Links::new(shared.upstream_keepalive));
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(HTTP2_IDLE);
     proxy.server_options = Some(options);
     proxy.h2_options = Some(default_h2_options());
-    proxy.handle_init_modules();
     proxy
+}
+
+/// Pingora makes a proxy with a connector of one's own only inside a service for its own server, and
+/// lends it from there. The accept loop is ours, so the proxy is taken out.
+#[allow(unsafe_code, reason = "Pingora 0.9.1 has no other way to own such a proxy")]
+fn with_links(handler: Handler, conf: Arc<ServerConf>, links: Links) -> Proxy {
+    let builder = ProxyServiceBuilder::new(&conf, handler);
+    // For clients of another protocol than HTTP, which the guard lets none of in.
+    let service = builder.custom(links, Arc::new(|_, _, _| Box::pin(async { None }))).build();
+    let mut service = ManuallyDrop::new(service);
+    match service.app_logic_mut() {
+        // SAFETY: the reference is valid, and the service that owned the proxy is never used or
+        // dropped again, so the proxy has one owner. The service's name and its empty list of
+        // listeners are leaked, once per thread.
+        Some(proxy) => unsafe { std::ptr::read(proxy) },
+        None => unreachable!("a service that was just built has its application"),
+    }
 }
 
 /// All that a connection's task needs.

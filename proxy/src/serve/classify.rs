@@ -12,7 +12,10 @@ pub(super) fn classify(error: &Error, guard: Option<Fault>, ctx: &Ctx) -> Fault 
     }
     match error.esource() {
         ErrorSource::Downstream => downstream(error.etype()),
-        ErrorSource::Upstream => upstream(error.etype(), ctx.answered),
+        ErrorSource::Upstream => {
+            let late = ctx.deadlines.as_ref().is_some_and(|deadlines| deadlines.late());
+            upstream(error.etype(), ctx.answered, late)
+        }
         ErrorSource::Internal | ErrorSource::Unset => Fault::Internal,
     }
 }
@@ -26,8 +29,8 @@ fn downstream(kind: &ErrorType) -> Fault {
     }
 }
 
-/// `answered`: the head of the answer had come.
-fn upstream(kind: &ErrorType, answered: bool) -> Fault {
+/// `answered`: the head of the answer had come. `late`: our own connection waited for too long.
+fn upstream(kind: &ErrorType, answered: bool, late: bool) -> Fault {
     match kind {
         ErrorType::ConnectRefused => Fault::ConnectRefused,
         ErrorType::ConnectTimedout => Fault::ConnectTimeout,
@@ -38,6 +41,7 @@ fn upstream(kind: &ErrorType, answered: bool) -> Fault {
         | ErrorType::HandshakeError => Fault::ConnectFailed,
         _ if answered => Fault::BodyCut,
         ErrorType::ReadTimedout => Fault::FirstByteTimeout,
+        ErrorType::ReadError | ErrorType::WriteError if late => Fault::FirstByteTimeout,
         ErrorType::ReadError
         | ErrorType::WriteError
         | ErrorType::WriteTimedout
@@ -52,10 +56,12 @@ mod tests {
 
     #[test]
     fn a_timeout_is_named_by_what_was_waited_for() {
-        assert_eq!(upstream(&ErrorType::ReadTimedout, false), Fault::FirstByteTimeout);
-        assert_eq!(upstream(&ErrorType::ReadTimedout, true), Fault::BodyCut);
-        assert_eq!(upstream(&ErrorType::ConnectTimedout, false), Fault::ConnectTimeout);
-        assert_eq!(upstream(&ErrorType::InvalidHTTPHeader, false), Fault::UpstreamInvalid);
+        assert_eq!(upstream(&ErrorType::ReadTimedout, false, false), Fault::FirstByteTimeout);
+        assert_eq!(upstream(&ErrorType::ReadTimedout, true, false), Fault::BodyCut);
+        assert_eq!(upstream(&ErrorType::ConnectTimedout, false, false), Fault::ConnectTimeout);
+        assert_eq!(upstream(&ErrorType::InvalidHTTPHeader, false, false), Fault::UpstreamInvalid);
+        assert_eq!(upstream(&ErrorType::ReadError, false, true), Fault::FirstByteTimeout);
+        assert_eq!(upstream(&ErrorType::ReadError, true, true), Fault::BodyCut);
         assert_eq!(downstream(&ErrorType::ReadTimedout), Fault::BodyTimeout);
         assert_eq!(downstream(&ErrorType::WriteError), Fault::ClientLeft);
     }

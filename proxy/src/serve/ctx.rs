@@ -1,6 +1,7 @@
 //! What one request carries from its first hook to its last.
 
 use super::connection::Connection;
+use super::link::Deadlines;
 use super::request_id::RequestId;
 use crate::chain::{Exchange, Wish};
 use crate::fault::Fault;
@@ -33,6 +34,8 @@ pub(crate) struct Ctx {
     pub(crate) tried: SmallVec<[Box<str>; 2]>,
     pub(crate) attempts: u8,
     pub(crate) attempt_started: Option<Instant>,
+    /// The waits of this attempt's connection; none over HTTP/2, where Pingora keeps them.
+    pub(crate) deadlines: Option<Arc<Deadlines>>,
     pub(crate) failure: Option<Failure>,
     /// A plugin's answer that replaces the instance's.
     pub(crate) reply: Option<Reply>,
@@ -178,6 +181,7 @@ impl Ctx {
             tried: SmallVec::new(),
             attempts: 0,
             attempt_started: None,
+            deadlines: None,
             failure: None,
             reply: None,
             interim_responses: 0,

@@ -64,14 +64,14 @@ impl ProxyHttp for Handler {
 
     async fn connected_to_upstream(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         reused: bool,
         _peer: &HttpPeer,
         _fd: RawFd,
-        _digest: Option<&Digest>,
+        digest: Option<&Digest>,
         ctx: &mut Box<Ctx>,
     ) -> Result<()> {
-        hook::connected::run(session, reused, ctx);
+        hook::connected::run(digest, reused, ctx);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! | connections are accepted, each thread for itself | `accept`, `listen` |
 //! | the head is checked and timed before Pingora sees it | `guard` |
 //! | what one request carries through all hooks | `ctx` |
+//! | connections to instances are lent and kept | `link` |
 //! | Pingora calls | `handler`, which delegates to `hook/*` |
 //! | a failure becomes an answer | `classify`, `answer` |
 
@@ -18,6 +19,8 @@ mod drain;
 mod guard;
 mod handler;
 mod hook;
+mod lazy_deadline;
+mod link;
 mod listen;
 mod message;
 mod request_id;

@@ -1,14 +1,22 @@
 //! An instance's address in the form that Pingora connects to. With `serve`, the only place that
 //! names Pingora.
 
+use pingora_core::protocols::tls::CustomALPN;
 use pingora_core::protocols::{ALPN, TcpKeepalive};
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// An idle connection in the pool is closed after this: shorter than most servers' own patience,
-/// so that we seldom write into a connection that they are closing.
+/// An idle HTTP/2 connection is closed after this.
 const POOLED_IDLE: Duration = Duration::from_secs(50);
+
+/// A peer that vanished without a word is noticed after 60 s + 3 x 10 s.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive {
+    idle: Duration::from_secs(60),
+    interval: Duration::from_secs(10),
+    count: 3,
+    user_timeout: Duration::ZERO,
+};
 
 /// How long an instance may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,19 +37,16 @@ impl Endpoint {
         let options = &mut peer.options;
         options.connection_timeout = Some(patience.connect);
         options.total_connection_timeout = Some(patience.connect);
-        // Per read, and the head's absolute deadline is the guard's: so never shorter than that.
-        options.read_timeout = Some(patience.idle.max(patience.first_byte));
-        // None for writes: whoever does not read does not answer either, and each timer costs.
-        options.idle_timeout = Some(POOLED_IDLE);
-        options.tcp_keepalive = Some(TcpKeepalive {
-            idle: Duration::from_secs(60),
-            interval: Duration::from_secs(10),
-            count: 3,
-            user_timeout: Duration::ZERO,
-        });
         if http2 {
             options.alpn = ALPN::H2;
             options.max_h2_streams = 128;
+            // One wait for the head, one for each part of the body.
+            options.read_timeout = Some(patience.idle.max(patience.first_byte));
+            options.idle_timeout = Some(POOLED_IDLE);
+            options.tcp_keepalive = Some(KEEPALIVE);
+        } else {
+            // Pingora asks `serve/link` for a connection, which keeps and times it.
+            options.alpn = ALPN::Custom(CustomALPN::new(b"hither".to_vec()));
         }
         // Ours is in `serve/hook/upstream_request.rs`, in one pass and for every upgrade.
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();

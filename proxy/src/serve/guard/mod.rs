@@ -9,7 +9,6 @@ pub(crate) mod body;
 pub(crate) mod field;
 mod handshake;
 pub(crate) mod head;
-mod lazy_deadline;
 mod outbox;
 mod parting;
 mod pingora_io;

@@ -4,11 +4,11 @@
 use super::body::Body;
 use super::handshake::Handshake;
 use super::head::{HeadLimits, HeadScanner};
-use super::lazy_deadline::LazyDeadline;
 use super::outbox::Outbox;
 use crate::fault::Fault;
 use crate::serve::connection::Connection;
 use crate::serve::drain::Drain;
+use crate::serve::lazy_deadline::LazyDeadline;
 use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -88,9 +88,6 @@ pub(crate) struct Guard {
     taken: usize,
     outbox: Outbox,
     deadline: LazyDeadline,
-    opened: Instant,
-    /// Milliseconds after `opened` by which the instance must have answered; 0 = no such deadline.
-    answer_by: AtomicU64,
     tunnel: AtomicBool,
     pub(super) http2: bool,
     /// Until an HTTP/2 client has sent its SETTINGS: the head's deadline holds.
@@ -114,8 +111,6 @@ impl Guard {
             taken: 0,
             outbox: Outbox::default(),
             deadline: LazyDeadline::default(),
-            opened: Instant::now(),
-            answer_by: AtomicU64::new(0),
             tunnel: AtomicBool::new(false),
             http2: false,
             handshake: None,
@@ -175,7 +170,6 @@ impl Guard {
         self.inbox.drain(..self.taken);
         self.taken = 0;
         self.phase = Phase::Waiting;
-        self.answer_by.store(0, Ordering::Relaxed);
         self.fault.store(NO_FAULT, Ordering::Relaxed);
     }
 
@@ -275,17 +269,6 @@ impl Guard {
         self.tunnel.store(true, Ordering::Relaxed);
     }
 
-    /// The instance must have answered by `at`, whatever the pace of its bytes.
-    pub(crate) fn expect_answer_by(&self, at: Instant) {
-        let millis = at.saturating_duration_since(self.opened).as_millis() as u64;
-        self.answer_by.store(millis.max(1), Ordering::Relaxed);
-    }
-
-    /// The instance has answered.
-    pub(crate) fn answered(&self) {
-        self.answer_by.store(0, Ordering::Relaxed);
-    }
-
     fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
@@ -325,17 +308,8 @@ impl Guard {
         body.advance(bytes).map_err(|fault| self.fail(fault, io::ErrorKind::InvalidData))
     }
 
-    /// After the body: only the client's close may be told, and the answer's deadline watched.
+    /// After the body: only the client's close may be told.
     fn poll_after_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let answer_by = self.answer_by.load(Ordering::Relaxed);
-        if answer_by != 0 {
-            self.deadline.set(self.opened + Duration::from_millis(answer_by));
-            if self.deadline.poll(cx).is_ready() {
-                return Poll::Ready(Err(
-                    self.fail(Fault::FirstByteTimeout, io::ErrorKind::TimedOut)
-                ));
-            }
-        }
         if !self.waiting_bytes().is_empty() {
             return Poll::Pending;
         }

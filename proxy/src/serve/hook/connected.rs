@@ -1,21 +1,31 @@
 //! An attempt has a connection: the instance's time begins.
 
-use super::guard;
 use crate::serve::ctx::Ctx;
-use pingora_proxy::Session;
+use crate::serve::link::Deadlines;
+use pingora_core::protocols::Digest;
+use std::sync::Arc;
 use std::time::Instant;
 
-/// Notes the connect time and starts the absolute deadline for the head of the answer.
-pub(in crate::serve) fn run(session: &Session, reused: bool, ctx: &mut Ctx) {
+/// Notes the connect time and says how long the instance may take.
+pub(in crate::serve) fn run(digest: Option<&Digest>, reused: bool, ctx: &mut Ctx) {
+    ctx.deadlines = digest.and_then(deadlines).cloned();
     let (Some(service), Some(began)) = (ctx.sight.service(), ctx.attempt_started) else { return };
-    let mut now = began;
+    // Of our own connections Pingora does not know that they were used before.
+    let reused = ctx.deadlines.as_ref().map_or(reused, |deadlines| deadlines.reused());
+    if let Some(deadlines) = &ctx.deadlines {
+        deadlines.begin(service.first_byte, service.idle);
+        if let Some(left) = ctx.wish.time_left(ctx.started) {
+            deadlines.bound((Instant::now() + left).into());
+        }
+    }
     if !reused {
-        now = Instant::now();
-        ctx.times.connect += now - began;
-        service.metrics.connected(now - began);
+        let took = began.elapsed();
+        ctx.times.connect += took;
+        service.metrics.connected(took);
     }
-    if let Some(guard) = guard(session) {
-        let patience = ctx.wish.time_left(ctx.started).unwrap_or(service.first_byte);
-        guard.expect_answer_by((now + patience.min(service.first_byte)).into());
-    }
+}
+
+/// What rides in the digest of our own connections.
+fn deadlines(digest: &Digest) -> Option<&Arc<Deadlines>> {
+    digest.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref()
 }

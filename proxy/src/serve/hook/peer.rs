@@ -25,6 +25,7 @@ pub(in crate::serve) async fn run(
     };
     // An attempt gives up its place before it takes another.
     ctx.place = None;
+    ctx.deadlines = None;
     let before = ctx.failure.take();
     if ctx.attempts > 0 {
         service.metrics.retried();

@@ -70,11 +70,11 @@ fn is_sound(response: &ResponseHeader) -> bool {
 fn arrived(session: &Session, switching: bool, ctx: &mut Ctx) {
     ctx.answered = true;
     ctx.times.app = ctx.attempt_started.map(|began| began.elapsed());
-    if let Some(guard) = guard(session) {
-        guard.answered();
-        if switching {
-            guard.open_tunnel();
-        }
+    if let Some(deadlines) = &ctx.deadlines {
+        if switching { deadlines.open_tunnel() } else { deadlines.answered() }
+    }
+    if let Some(guard) = guard(session).filter(|_| switching) {
+        guard.open_tunnel();
     }
 }
 

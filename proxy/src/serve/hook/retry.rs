@@ -25,7 +25,12 @@ pub(in crate::serve) fn after_send(
     mut error: Box<Error>,
     reused: bool,
 ) -> Box<Error> {
-    let broke = *error.esource() == ErrorSource::Upstream
+    // Of our own connections Pingora does not know that they were used before.
+    let deadlines = ctx.deadlines.as_ref();
+    let reused = deadlines.map_or(reused, |deadlines| deadlines.reused());
+    let late = deadlines.is_some_and(|deadlines| deadlines.late());
+    let broke = !late
+        && *error.esource() == ErrorSource::Upstream
         && matches!(
             error.etype(),
             ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError

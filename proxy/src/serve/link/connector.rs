@@ -1,0 +1,98 @@
+//! Pingora asks for a connection to an HTTP/1 instance: one from the pool, else a new one.
+//!
+//! The way in is Pingora's custom connector, which may answer with a plain stream for an HTTP/1
+//! session over it.
+
+use super::pool::Pool;
+use super::stream::Link;
+use super::wire::Wire;
+use async_trait::async_trait;
+use pingora_core::connectors::http::custom::{Connection, Connector};
+use pingora_core::upstreams::peer::Peer;
+use pingora_core::{Error, ErrorType, Result};
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// A peer that vanished without a word is noticed after 60 s + 3 x 10 s.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(10))
+    .with_retries(3);
+
+/// One thread's connections to instances.
+pub(in crate::serve) struct Links {
+    pool: Arc<Pool>,
+}
+
+impl Links {
+    /// Keeps `most` idle connections. Must be made inside the thread's runtime, which sweeps them.
+    pub(in crate::serve) fn new(most: usize) -> Links {
+        let pool = Pool::new(most);
+        tokio::spawn(Pool::sweep(Arc::downgrade(&pool)));
+        Links { pool }
+    }
+}
+
+#[async_trait]
+impl Connector for Links {
+    /// None of another protocol: HTTP/1 over our stream is Pingora's.
+    type Session = ();
+
+    async fn get_http_session<P: Peer + Send + Sync + 'static>(
+        &self,
+        peer: &P,
+    ) -> Result<(Connection<()>, bool)> {
+        let Some(address) = peer.address().as_inet().copied() else {
+            return Error::e_explain(ErrorType::ConnectError, "not an address of a network");
+        };
+        let reused = self.pool.take(address);
+        let is_reused = reused.is_some();
+        let wire = match reused {
+            Some(wire) => wire,
+            None => Wire::new(connect(address, peer.connection_timeout()).await?, address),
+        };
+        Ok((Connection::Stream(Box::new(Link::new(wire, self.pool.clone()))), is_reused))
+    }
+
+    async fn reused_http_session<P: Peer + Send + Sync + 'static>(&self, _peer: &P) -> Option<()> {
+        None
+    }
+
+    async fn release_http_session<P: Peer + Send + Sync + 'static>(
+        &self,
+        _session: (),
+        _peer: &P,
+        _idle_timeout: Option<Duration>,
+    ) {
+    }
+}
+
+async fn connect(address: SocketAddr, patience: Option<Duration>) -> Result<TcpStream> {
+    let connecting = TcpStream::connect(address);
+    let connected = match patience {
+        Some(patience) => tokio::time::timeout(patience, connecting)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
+        None => connecting.await,
+    };
+    let io = connected.map_err(|error| Error::because(kind(&error), "connect", error))?;
+    let _ = io.set_nodelay(true);
+    let _ = SockRef::from(&io).set_tcp_keepalive(&KEEPALIVE);
+    Ok(io)
+}
+
+fn kind(error: &io::Error) -> ErrorType {
+    match error.kind() {
+        io::ErrorKind::TimedOut => ErrorType::ConnectTimedout,
+        io::ErrorKind::ConnectionRefused => ErrorType::ConnectRefused,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+            ErrorType::ConnectNoRoute
+        }
+        io::ErrorKind::AddrNotAvailable => ErrorType::BindError,
+        _ => ErrorType::ConnectError,
+    }
+}

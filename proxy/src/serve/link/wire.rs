@@ -1,0 +1,103 @@
+//! One connection to an instance, and the timer that bounds its waits. It outlives exchanges.
+
+use super::deadlines::Deadlines;
+use crate::serve::lazy_deadline::LazyDeadline;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_http::ResponseHeader;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// A connection.
+pub(super) struct Wire {
+    pub(super) io: TcpStream,
+    pub(super) address: SocketAddr,
+    pub(super) deadlines: Arc<Deadlines>,
+    /// What Pingora's session over the connection holds, and nobody else: it carries `deadlines`
+    /// to the hooks.
+    pub(super) digest: Arc<ProxyDigest>,
+    timer: LazyDeadline,
+    /// The last progress.
+    since: Instant,
+    /// Bytes came that count, at a time that was not looked at.
+    moved: bool,
+}
+
+impl Wire {
+    pub(super) fn new(io: TcpStream, address: SocketAddr) -> Box<Wire> {
+        let deadlines = Arc::new(Deadlines::new());
+        // The digest's own content is for CONNECT proxies and says nothing here.
+        let carrier = Box::new(ResponseHeader::from(http::Response::new(()).into_parts().0));
+        let digest = ProxyDigest::new(carrier, Some(Box::new(deadlines.clone())));
+        Box::new(Wire {
+            io,
+            address,
+            deadlines,
+            digest: Arc::new(digest),
+            timer: LazyDeadline::default(),
+            since: Instant::now(),
+            moved: false,
+        })
+    }
+
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.io).poll_read(cx, out) {
+            Poll::Ready(done) => {
+                self.moved = true;
+                Poll::Ready(done)
+            }
+            Poll::Pending => {
+                if std::mem::take(&mut self.moved) && self.deadlines.reading_counts() {
+                    self.since = Instant::now();
+                }
+                self.poll_late(cx)
+            }
+        }
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.io).poll_write(cx, data) {
+            Poll::Ready(done) => {
+                if self.deadlines.writing_counts() {
+                    self.since = Instant::now();
+                }
+                Poll::Ready(done)
+            }
+            Poll::Pending => self.poll_late(cx),
+        }
+    }
+
+    /// Nothing moves: an error once that has lasted too long.
+    fn poll_late<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.timer.set(self.deadlines.after(self.since));
+        self.timer.poll(cx).map(|()| {
+            self.deadlines.is_late();
+            Err(io::ErrorKind::TimedOut.into())
+        })
+    }
+
+    /// Whether the instance neither closed nor said anything unasked. Costs no system call while it
+    /// did not.
+    pub(super) fn is_quiet(&self) -> bool {
+        let nothing = self.io.try_read(&mut [0]);
+        nothing.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Since when it is idle.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+}
