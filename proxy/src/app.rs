@@ -6,8 +6,9 @@ use crate::origin::{Origin, OriginSpec};
 use crate::reload::{Change, Reloader};
 use crate::serve::{Bound, Listeners, Stage, Worker};
 use crate::shared::Shared;
-use crate::snapshot::{Builder, Materials, Rejection};
+use crate::snapshot::{Builder, Materials, Rejection, Snapshot};
 use crate::telemetry::{AccessLog, Telemetry, init_logging};
+use crate::upstream::Watcher;
 use hither_config::{AccessLog as AccessPlan, LogFormat, Plan};
 use hither_plugin_host::HostOptions;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ use tokio::sync::watch;
 
 /// A worker runs plugins (512 KiB of stack) under Pingora's own frames.
 const WORKER_STACK: usize = 4 * 1024 * 1024;
+
+/// For the first answers of DNS.
+const FIRST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// Reads `config`, serves until told to end, and drains.
 ///
@@ -46,7 +50,7 @@ pub(crate) fn run(config: &Path) -> Result<(), Rejection> {
 pub(crate) fn check(config: &Path) -> Result<(), Rejection> {
     let materials = Materials::read(config)?;
     let telemetry = telemetry(AccessLog::off())?;
-    let (builder, _) = builder(&materials.plan, &telemetry);
+    let (builder, ..) = builder(&materials.plan, &telemetry);
     builder.build(&materials, None).map(drop)
 }
 
@@ -56,11 +60,12 @@ fn telemetry(access: AccessLog) -> Result<Arc<Telemetry>, Rejection> {
         .map_err(|error| Rejection::Other(format!("the metrics could not be set up: {error}")))
 }
 
-fn builder(plan: &Plan, telemetry: &Arc<Telemetry>) -> (Builder, Arc<PluginEnvironment>) {
+fn builder(plan: &Plan, telemetry: &Arc<Telemetry>) -> (Builder, Watcher, Arc<PluginEnvironment>) {
     let environment = PluginEnvironment::new(telemetry.clone());
     let mut options = HostOptions::new(environment.clone());
     options.cache_dir = Some(plan.edge.plugin_cache.clone());
-    (Builder::new(PluginLoader::new(options), telemetry.clone()), environment)
+    let (builder, watcher) = Builder::new(PluginLoader::new(options), telemetry.clone());
+    (builder, watcher, environment)
 }
 
 /// Opens the access log that a plan asks for.
@@ -141,11 +146,15 @@ impl Edge {
         let plan = materials.plan.clone();
         let telemetry = telemetry(access_log(&plan)?)?;
         start_origins(&plan)?;
-        let (builder, environment) = builder(&plan, &telemetry);
-        let first = builder.build(&materials, None)?.snapshot;
+        let (builder, watcher, environment) = builder(&plan, &telemetry);
+        let built = builder.build(&materials, None)?;
+        let first = built.snapshot.clone();
         let threads = plan.edge.threads.get() as usize;
         let listeners = Arc::new(ListenerSet::new(threads));
         let bound = listeners.prepare(&plan)?;
+        tokio::spawn(watcher.run(telemetry.clone()));
+        built.settle();
+        hear_of_dns(&first).await;
         let shared = Shared::new(first, telemetry);
         environment.serves(&shared);
         let reloader =
@@ -229,6 +238,19 @@ fn start_workers(
     };
     let started: std::io::Result<Vec<_>> = (0..threads).map(start).collect();
     started.map_err(|error| Rejection::Other(format!("a worker could not be started: {error}")))
+}
+
+/// Instances that only DNS knows should be there when the first request is; but an edge that cannot
+/// ask serves its other services.
+async fn hear_of_dns(snapshot: &Snapshot) {
+    let heard = snapshot.services.iter().filter_map(|service| service.fleet.heard_of_dns());
+    let all = async {
+        for mut heard in heard {
+            // The sender goes only with its service, which then has nothing to wait for.
+            let _ = heard.wait_for(|heard| *heard).await;
+        }
+    };
+    let _ = tokio::time::timeout(FIRST_ANSWERS, all).await;
 }
 
 /// Runs the `[[origin]]` tables on a thread of their own, so that they do not steal the edge's time

@@ -1,6 +1,7 @@
 //! The admin API: reads a snapshot, asks `reload`, and never reaches into `serve`.
 
 mod access;
+mod instances;
 mod listen;
 mod plugins;
 mod reload;
@@ -49,9 +50,13 @@ impl State {
             (&Method::POST, _) if path.starts_with("/plugins/") => {
                 plugins::swap(self, &path["/plugins/".len()..], request.into_body()).await
             }
+            (&Method::PUT | &Method::DELETE, _) if path.starts_with("/services/") => {
+                instances::change(self, &method, &path, request.into_body()).await
+            }
             (_, "/live" | "/ready" | "/metrics" | "/status") => not_allowed("GET"),
             (_, "/reload" | "/reload/back") => not_allowed("POST"),
             _ if path.starts_with("/plugins/") => not_allowed("POST"),
+            _ if path.starts_with("/services/") => not_allowed("PUT, DELETE"),
             _ => problem(StatusCode::NOT_FOUND, "no such path; see the admin API in the README"),
         }
     }

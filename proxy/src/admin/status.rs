@@ -31,6 +31,7 @@ pub(super) fn status(state: &State) -> Value {
 fn service(service: &Service, snapshot: &Snapshot) -> Value {
     let queue = service.balancer.queue(snapshot.clock.now());
     let instances = service.balancer.instances();
+    let sources = service.fleet.sources();
     let instances: Vec<Value> = instances
         .iter()
         .map(|instance| {
@@ -46,6 +47,8 @@ fn service(service: &Service, snapshot: &Snapshot) -> Value {
                 "soft_limit": instance.soft_limit,
                 "hard_limit": instance.hard_limit,
                 "rtt_seconds": instance.rtt.map(|rtt| rtt.as_secs_f64()),
+                "class": instance.class.name(),
+                "source": sources.get(&*instance.id).map(|source| source.name()),
                 "healthy": instance.healthy,
                 "draining": instance.draining,
             })

@@ -43,8 +43,8 @@ fn print(status: &Value) {
             queue["places"]
         );
         println!(
-            "  {:<20} {:<10} {:<6} {:>12} {:>9}  state",
-            "instance", "region", "band", "in flight", "rtt"
+            "  {:<20} {:<10} {:<6} {:>12} {:>9}  {:<6} state",
+            "instance", "region", "band", "in flight", "rtt", "source"
         );
         for instance in list(service, "instances") {
             let limit = &instance["hard_limit"];
@@ -52,17 +52,19 @@ fn print(status: &Value) {
             let load = format!("{}/{}/{limit}", instance["in_flight"], instance["soft_limit"]);
             let rtt = instance["rtt_seconds"].as_f64().map(|s| format!("{:.1} ms", s * 1000.0));
             let state = match (instance["healthy"].as_bool(), instance["draining"].as_bool()) {
+                (Some(false), Some(true)) => "unhealthy, draining",
                 (Some(false), _) => "unhealthy",
                 (_, Some(true)) => "draining",
                 _ => "healthy",
             };
             println!(
-                "  {:<20} {:<10} {:<6} {:>12} {:>9}  {state}",
+                "  {:<20} {:<10} {:<6} {:>12} {:>9}  {:<6} {state}",
                 text(instance, "id"),
                 text(instance, "region"),
                 text(instance, "band"),
                 load,
                 rtt.as_deref().unwrap_or("unknown"),
+                text(instance, "source"),
             );
         }
     }

@@ -10,13 +10,8 @@ use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader};
 use crate::route::Routes;
 use crate::serve::{HeadLimits, Patience};
 use crate::telemetry::Telemetry;
-use crate::upstream;
-use crate::upstream::Endpoint;
-use hither_balance::{Balancer, InstanceSpec, Policy, Scope, Spread};
-use hither_config::{
-    ConcurrencyType, InstancePlan, ListenerPlan, Name, Report, ServicePlan, SoftLimitScope,
-    Spread as SpreadPlan,
-};
+use crate::upstream::{Fleet, Watcher, World};
+use hither_config::{ConcurrencyType, ListenerPlan, Name, Report, ServicePlan};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +23,7 @@ pub(crate) struct Builder {
     loader: PluginLoader,
     telemetry: Arc<Telemetry>,
     clock: Clock,
+    world: World,
     next_id: AtomicU64,
 }
 
@@ -45,8 +41,12 @@ impl Built {
 }
 
 impl Builder {
-    pub(crate) fn new(loader: PluginLoader, telemetry: Arc<Telemetry>) -> Builder {
-        Builder { loader, telemetry, clock: Clock::start(), next_id: AtomicU64::new(1) }
+    /// A builder, and who looks after the instances of what it builds: they are watched once that
+    /// runs.
+    pub(crate) fn new(loader: PluginLoader, telemetry: Arc<Telemetry>) -> (Builder, Watcher) {
+        let clock = Clock::start();
+        let (world, watcher) = World::new(clock);
+        (Builder { loader, telemetry, clock, world, next_id: AtomicU64::new(1) }, watcher)
     }
 
     /// Builds a snapshot from `materials`, carrying over from `previous` what is the same.
@@ -65,7 +65,8 @@ impl Builder {
         let mut routes = Routes::default();
         for (place, (name, service)) in plan.services.iter().enumerate() {
             let before = previous.and_then(|snapshot| snapshot.service(name));
-            services.push(self.service(name, service, before, &plugins, &mut settle)?);
+            let fleet = self.fleet(name, service, &plan.edge.region, before, &mut settle)?;
+            services.push(self.service(name, service, before, &plugins, fleet)?);
             routes.add(&service.hosts, &service.path_prefix, place);
         }
         let region: Arc<str> = plan.edge.region.as_str().into();
@@ -119,31 +120,40 @@ impl Builder {
         report.map_or(Ok(plugins), |report| Err(report.into()))
     }
 
+    /// The instances of a service: those that were there, which settle after the swap, or new
+    /// ones, which are there before it.
+    fn fleet(
+        &self,
+        name: &Name,
+        plan: &ServicePlan,
+        region: &Name,
+        before: Option<&Arc<Service>>,
+        settle: &mut Vec<Box<dyn FnOnce() + Send>>,
+    ) -> Result<Arc<Fleet>, Rejection> {
+        let fleet = match before {
+            Some(before) => before.fleet.clone(),
+            None => {
+                let name: Arc<str> = name.as_str().into();
+                let metrics = self.telemetry.service(&name);
+                Fleet::new(name.clone(), plan, region, self.world.clone(), metrics)
+                    .map_err(|error| Rejection::Other(format!("service {name}: {error}")))?
+            }
+        };
+        let (settled, plan, region) = (fleet.clone(), plan.clone(), region.clone());
+        settle.push(Box::new(move || settled.settle(&plan, &region)));
+        Ok(fleet)
+    }
+
     fn service(
         &self,
         name: &Name,
         plan: &ServicePlan,
         before: Option<&Arc<Service>>,
         plugins: &BTreeMap<Name, Attached>,
-        settle: &mut Vec<Box<dyn FnOnce() + Send>>,
+        fleet: Arc<Fleet>,
     ) -> Result<Arc<Service>, Rejection> {
         let shared_name: Arc<str> = name.as_str().into();
         let metrics = self.telemetry.service(&shared_name);
-        let (policy, instances) = balancing(plan);
-        let balancer = match before {
-            Some(before) => {
-                let balancer = before.balancer.clone();
-                let for_later = balancer.clone();
-                settle.push(Box::new(move || {
-                    // Ids are unique in a checked plan, the only thing that could be refused.
-                    let _ = for_later.reconfigure(policy, instances);
-                }));
-                balancer
-            }
-            None => Balancer::new(policy, instances, fastrand::u64(..))
-                .map(Arc::new)
-                .map_err(|error| Rejection::Other(format!("service {name}: {error}")))?,
-        };
         let limits = Limits::next(before.map(|service| &*service.limits), &plan.limits, &metrics)
             .map_err(|error| Rejection::Other(format!("service {name}: {error}")))?;
         let links = plan.plugins.iter().filter_map(|attachment| {
@@ -154,7 +164,8 @@ impl Builder {
         Ok(Arc::new(Service {
             chain: Chain::new(links.collect()),
             name: shared_name,
-            balancer,
+            balancer: fleet.balancer().clone(),
+            fleet,
             limits: Arc::new(limits),
             clock: self.clock,
             metrics,
@@ -189,37 +200,4 @@ fn rules(plan: &ListenerPlan) -> ListenerRules {
         },
         trusted: plan.trusted_proxies.clone(),
     }
-}
-
-/// A service's plan in the balancer's words.
-fn balancing(plan: &ServicePlan) -> (Policy, Vec<InstanceSpec<Endpoint>>) {
-    let policy = Policy {
-        soft_limit: plan.concurrency.soft_limit.get(),
-        hard_limit: plan.concurrency.hard_limit.map(|limit| limit.get()),
-        scope: match plan.concurrency.soft_limit_scope {
-            SoftLimitScope::Global => Scope::Global,
-            SoftLimitScope::Region => Scope::Region,
-        },
-        spread: match plan.concurrency.spread {
-            SpreadPlan::Class => Spread::Class,
-            SpreadPlan::Strict => Spread::Strict,
-        },
-        max_waiting: Some(plan.queue.max_waiting as usize),
-        shed_after: plan.queue.shed_after,
-        ..Policy::default()
-    };
-    let patience = upstream::Patience {
-        connect: plan.timeouts.connect,
-        first_byte: plan.timeouts.first_byte,
-        idle: plan.timeouts.idle,
-    };
-    let spec = |instance: &InstancePlan| InstanceSpec {
-        id: instance.id.to_string(),
-        address: instance.address.to_string(),
-        region: instance.region.to_string(),
-        labels: instance.labels.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
-        rtt: instance.rtt,
-        payload: Endpoint::new(instance.address, instance.http2, patience),
-    };
-    (policy, plan.instances.iter().map(spec).collect())
 }

@@ -28,6 +28,9 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
         part(lines, place("queue"), &old.queue, &new.queue);
         part(lines, place("retry"), &old.retry, &new.retry);
         part(lines, place("timeouts"), &old.timeouts, &new.timeouts);
+        part(lines, place("ejection"), &old.ejection, &new.ejection);
+        part(lines, place("check"), &old.checks, &new.checks);
+        part(lines, place("dns"), &old.dns, &new.dns);
         part(lines, place("limit"), &old.limits, &new.limits);
         part(lines, place("instance"), &old.instances, &new.instances);
     });

@@ -20,6 +20,7 @@ use crate::chain::{Chain, Plugin};
 use crate::route::Routes;
 use crate::serve::Patience;
 use crate::telemetry::{ServiceMetrics, Telemetry};
+use crate::upstream::Fleet;
 use hither_balance::Balancer;
 use hither_config::Plan;
 use http::HeaderValue;
@@ -56,6 +57,8 @@ pub(crate) struct Edge {
 pub(crate) struct Service {
     pub(crate) name: Arc<str>,
     pub(crate) balancer: Arc<Balancer<Endpoint>>,
+    /// Who the instances are and how they are found to be.
+    pub(crate) fleet: Arc<Fleet>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
     pub(crate) chain: Chain,

@@ -36,12 +36,16 @@ pub(super) struct Metrics {
     decisions: IntCounterVec,
     retries: IntCounterVec,
     limit_decisions: IntCounterVec,
+    health_changes: IntCounterVec,
+    lookups: IntCounterVec,
+    pub(super) probes: IntCounterVec,
     faults: IntCounterVec,
     plugin_calls: IntCounterVec,
     plugin_time: HistogramVec,
     pub(super) app_concurrency: IntGaugeVec,
     pub(super) instance_band: IntGaugeVec,
     pub(super) instance_rtt: GaugeVec,
+    pub(super) instance_healthy: IntGaugeVec,
     pub(super) queue_waiting: IntGaugeVec,
     pub(super) plugin_instances: IntGaugeVec,
     pub(super) plugin_info: IntGaugeVec,
@@ -125,6 +129,24 @@ impl Metrics {
                 &["service", "limit", "decision"],
                 r
             )?,
+            health_changes: counters!(
+                "hither_health_changes_total",
+                "Instances that health checks found to be healthy or unhealthy anew.",
+                &["service", "to"],
+                r
+            )?,
+            lookups: counters!(
+                "hither_dns_lookups_total",
+                "Questions to DNS for the instances of a service.",
+                &["service", "result"],
+                r
+            )?,
+            probes: counters!(
+                "hither_probes_total",
+                "Round-trip probes of instances.",
+                &["result"],
+                r
+            )?,
             faults: counters!(
                 "hither_faults_total",
                 "Requests that failed, by reason.",
@@ -159,6 +181,12 @@ impl Metrics {
             instance_rtt: gauges!(
                 "hither_instance_rtt_seconds",
                 "Round trip to an instance.",
+                &["service", "instance"],
+                r
+            )?,
+            instance_healthy: int_gauges!(
+                "hither_instance_healthy",
+                "1 if the health checks of an instance pass, else 0.",
                 &["service", "instance"],
                 r
             )?,
@@ -231,6 +259,8 @@ impl Metrics {
             busy: self.decisions.with_label_values(&[service, "busy"]),
             decisions: self.decisions.clone(),
             retries: self.retries.with_label_values(labels),
+            health_changes: self.health_changes.clone(),
+            lookups: self.lookups.clone(),
             limit_decisions: self.limit_decisions.clone(),
         }
     }
@@ -277,6 +307,8 @@ pub(crate) struct ServiceMetrics {
     busy: IntCounter,
     decisions: IntCounterVec,
     retries: IntCounter,
+    health_changes: IntCounterVec,
+    lookups: IntCounterVec,
     limit_decisions: IntCounterVec,
 }
 
@@ -314,6 +346,17 @@ impl ServiceMetrics {
     /// A new connection to an instance took so long.
     pub(crate) fn connected(&self, time: Duration) {
         self.connect_time.observe(time.as_secs_f64());
+    }
+
+    /// An instance is healthy anew, or not any more.
+    pub(crate) fn health_changed(&self, healthy: bool) {
+        let to = if healthy { "healthy" } else { "unhealthy" };
+        self.health_changes.with_label_values(&[self.service.as_str(), to]).inc();
+    }
+
+    /// DNS was asked for instances: "ok" or "failed".
+    pub(crate) fn looked_up(&self, result: &str) {
+        self.lookups.with_label_values(&[self.service.as_str(), result]).inc();
     }
 
     /// Another attempt begins.

@@ -125,6 +125,12 @@ impl Telemetry {
         }
     }
 
+    /// An instance was probed.
+    pub(crate) fn probed(&self, reached: bool) {
+        let result = if reached { "ok" } else { "failed" };
+        self.metrics.probes.with_label_values(&[result]).inc();
+    }
+
     /// A swap was tried.
     pub(crate) fn swap(&self, result: &str) {
         self.metrics.swaps.with_label_values(&[result]).inc();

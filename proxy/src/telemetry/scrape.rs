@@ -31,6 +31,7 @@ impl Telemetry {
         metrics.app_concurrency.reset();
         metrics.instance_band.reset();
         metrics.instance_rtt.reset();
+        metrics.instance_healthy.reset();
         metrics.queue_waiting.reset();
         for service in &snapshot.services {
             for instance in service.balancer.instances() {
@@ -45,6 +46,7 @@ impl Telemetry {
                     Band::Full => 2,
                 };
                 metrics.instance_band.with_label_values(labels).set(band);
+                metrics.instance_healthy.with_label_values(labels).set(i64::from(instance.healthy));
                 if let Some(rtt) = instance.rtt {
                     metrics.instance_rtt.with_label_values(labels).set(rtt.as_secs_f64());
                 }

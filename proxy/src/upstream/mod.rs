@@ -1,5 +1,23 @@
-//! Instances as something to connect to.
+//! Instances: something to connect to, and something to keep an eye on.
+//!
+//! `fleet` holds the instances of one service and tells the balancer about them; `roster` says who
+//! they are, `dns` finds more of them; `world` asks how they are, when `schedule` says so; `window` and `verdict` say what the
+//! answers mean. Nothing here is on a request's way but `peer`.
 
+mod ask;
+mod connects;
+mod dns;
+mod fleet;
 mod peer;
+mod roster;
+mod schedule;
+mod settings;
+mod verdict;
+mod watched;
+mod window;
+mod world;
 
-pub(crate) use peer::{Endpoint, Patience};
+pub(crate) use fleet::Fleet;
+pub(crate) use peer::Endpoint;
+pub(crate) use roster::{Done, Refusal};
+pub(crate) use world::{Watcher, World};

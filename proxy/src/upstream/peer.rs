@@ -1,10 +1,12 @@
-//! An instance's address in the form that Pingora connects to. With `serve`, the only place that
+//! An instance's address in the form that Pingora connects to, and how long that took. With `serve`, the only place that
 //! names Pingora.
 
+use super::connects::Connects;
 use pingora_core::protocols::tls::CustomALPN;
 use pingora_core::protocols::{ALPN, TcpKeepalive};
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An idle HTTP/2 connection is closed after this.
@@ -29,10 +31,16 @@ pub(crate) struct Patience {
 /// What the balancer carries for each instance: a peer, ready to be copied for a request.
 pub(crate) struct Endpoint {
     peer: HttpPeer,
+    connects: Arc<Connects>,
 }
 
 impl Endpoint {
-    pub(crate) fn new(address: SocketAddr, http2: bool, patience: Patience) -> Endpoint {
+    pub(crate) fn new(
+        address: SocketAddr,
+        http2: bool,
+        patience: Patience,
+        connects: Arc<Connects>,
+    ) -> Endpoint {
         let mut peer = HttpPeer::new(address, false, String::new());
         let options = &mut peer.options;
         options.connection_timeout = Some(patience.connect);
@@ -50,7 +58,12 @@ impl Endpoint {
         }
         // Ours is in `serve/hook/upstream_request.rs`, in one pass and for every upgrade.
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
-        Endpoint { peer }
+        Endpoint { peer, connects }
+    }
+
+    /// A new connection to it stood after so long: as good a round trip as a probe's.
+    pub(crate) fn connected(&self, time: Duration) {
+        self.connects.took(time);
     }
 
     /// A peer for one attempt.

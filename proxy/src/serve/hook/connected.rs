@@ -22,6 +22,9 @@ pub(in crate::serve) fn run(digest: Option<&Digest>, reused: bool, ctx: &mut Ctx
         let took = began.elapsed();
         ctx.times.connect += took;
         service.metrics.connected(took);
+        if let Some(instance) = ctx.instance() {
+            instance.payload().connected(took);
+        }
     }
 }
 
