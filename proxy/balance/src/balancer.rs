@@ -13,10 +13,10 @@ use fastrand::Rng;
 use crate::core::{Core, Wakers, nanos, wake};
 use crate::departed::Identity;
 use crate::explain::Explanation;
-use crate::instance::{InstanceSpec, Spec};
+use crate::instance::{Instance, InstanceSpec, Spec};
 use crate::live::Live;
 use crate::permit::Permit;
-use crate::policy::{Policy, Spread};
+use crate::policy::{Policy, Scope, Spread};
 use crate::queue::Queue;
 use crate::rtt::CLASS_HOLD;
 use crate::status::{InstanceStatus, QueueStatus};
@@ -137,52 +137,79 @@ impl<T> Balancer<T> {
         Ok(())
     }
 
-    fn replace_one(&self, instance: InstanceSpec<T>) -> Result<Arc<Table<T>>, SpecError> {
-        let old = self.core.table.load_full();
-        if old.instances.len() >= MOST_INSTANCES {
-            return Err(SpecError::TooMany(old.instances.len() + 1));
+    /// The table that was replaced, if there was no free seat in it.
+    fn replace_one(&self, instance: InstanceSpec<T>) -> Result<Option<Arc<Table<T>>>, SpecError> {
+        let table = self.core.table.load_full();
+        if table.size() >= MOST_INSTANCES {
+            return Err(SpecError::TooMany(table.size() + 1));
         }
-        let mut departed = self.core.departed.lock();
         let identity: Identity = (instance.id.as_str().into(), instance.address.as_str().into());
-        let mut members = old.members();
-        let before = old.seat(&instance.id).map(|seat| members.swap_remove(seat));
-        let live = match before {
-            Some((spec, live)) if spec.address == identity.1 => live,
-            other => {
-                if let Some((spec, live)) = other {
-                    departed.add((spec.id.clone(), spec.address.clone()), live);
-                }
-                let live = departed.take(&identity);
-                live.unwrap_or_else(|| self.newcomer(&old, &old.policy))
-            }
+        let before = table.seat(&instance.id).and_then(|seat| table.at(seat)).cloned();
+        let (same, other) = match before {
+            Some(before) if before.spec.address == identity.1 => (Some(before), None),
+            other => (None, other),
+        };
+        if let Some(other) = &other {
+            self.depart(&table, other);
+        }
+        let available = same.as_ref().is_some_and(|same| same.live.available());
+        let known = || self.core.departed.lock().take(&identity);
+        let live = match &same {
+            Some(same) => same.live.clone(),
+            None => known().unwrap_or_else(|| self.newcomer(&table, &table.policy)),
         };
         live.restore();
         live.fix_rtt(instance.rtt);
-        members.push((Arc::new(Spec::new(instance)), live));
-        self.core.publish(Table::new(old.policy.clone(), members, &self.core));
-        Ok(old)
+        let spec = Arc::new(Spec::new(instance));
+        if table.seat_late(&spec, &live, &self.core) {
+            table.adjust_size(usize::from(same.is_none()), 0);
+            table.adjust_available(available, live.available());
+            return Ok(None);
+        }
+        let mut members = table.members();
+        members.retain(|(_, member)| !Arc::ptr_eq(member, &live));
+        members.push((spec, live));
+        self.core.publish(Table::new(table.policy.clone(), members, &self.core));
+        Ok(Some(table))
     }
 
     /// Takes one instance out; it gets nothing new and its permits drain. `false` if there is no
     /// such instance.
     pub fn remove(&self, id: &str) -> bool {
-        let old = self.change(|_| {
-            let old = self.core.table.load_full();
-            let seat = old.seat(id)?;
-            let mut members = old.members();
-            let (spec, live) = members.swap_remove(seat);
-            self.core.departed.lock().add((spec.id.clone(), spec.address.clone()), live);
-            self.core.publish(Table::new(old.policy.clone(), members, &self.core));
-            Some(old)
+        // What is replaced is dropped when the lock is gone.
+        let removed = self.change(|_| {
+            let table = self.core.table.load_full();
+            let instance = table.seat(id).and_then(|seat| table.at(seat)).cloned()?;
+            self.depart(&table, &instance);
+            if table.seats.index.is_none() || table.policy.scope == Scope::Region {
+                // Small, or its region may be further away without it.
+                let members = table.members();
+                self.core.publish(Table::new(table.policy.clone(), members, &self.core));
+            }
+            Some((table, instance))
         });
-        old.is_some()
+        removed.is_some()
+    }
+
+    /// An instance leaves the table that it sits in.
+    fn depart(&self, table: &Table<T>, instance: &Instance<T>) {
+        let live = &instance.live;
+        let (before, seat) = (live.available(), table.seats.seat_of(live));
+        let identity = (instance.spec.id.clone(), instance.spec.address.clone());
+        self.core.departed.lock().add(identity, live.clone());
+        self.core.with_health(|health| health.forget(live));
+        table.adjust_size(0, 1);
+        table.adjust_available(before, live.available());
+        if let Some(seat) = seat {
+            table.seats.settle(seat);
+        }
     }
 
     /// An instance that was not there before. It starts slowly if the policy says so, unless the
     /// service starts with it.
     fn newcomer(&self, old: &Table<T>, policy: &Policy) -> Arc<Live> {
         let live = Arc::new(Live::new());
-        if !old.instances.is_empty() {
+        if old.size() > 0 {
             self.core.with_health(|health| health.warm_up(&live, policy));
         }
         live
@@ -222,8 +249,9 @@ impl<T> Balancer<T> {
         self.set(id, |live, _| live.set_draining(draining))
     }
 
-    /// Takes measured round trips, `None` for a failed one, all together since a change of order
-    /// costs the same for one as for many. Instances that are unknown or whose round trip is
+    /// Takes measured round trips, `None` for a failed one. By class and with global soft limits,
+    /// an instance of a large service finds its new place by itself; otherwise the order is made
+    /// anew, which costs the same for one as for many. Instances that are unknown or whose round trip is
     /// fixed are passed over.
     pub fn measured<'a>(
         &self,
@@ -232,18 +260,21 @@ impl<T> Balancer<T> {
     ) {
         let _old = self.change(|_| {
             let table = self.core.table.load_full();
-            let mut moved = false;
+            let mut stale = false;
             for (id, rtt) in rtts {
-                let live = table.seat(id).and_then(|seat| table.seats.lives.get(seat));
-                let Some(live) = live else { continue };
+                let Some(instance) = table.seat(id).and_then(|seat| table.at(seat)) else {
+                    continue;
+                };
+                let live = &instance.live;
                 let before = (live.class(), live.rtt_key());
                 live.measure(rtt, now, CLASS_HOLD);
-                moved |= match table.policy.spread {
+                let moved = match table.policy.spread {
                     Spread::Class => before.0 != live.class(),
                     Spread::Strict => before.1 != live.rtt_key(),
                 };
+                stale |= moved && !table.seat_late(&instance.spec, live, &self.core);
             }
-            if moved {
+            if stale {
                 let policy = table.policy.clone();
                 self.core.publish(Table::new(policy, table.members(), &self.core));
             }
@@ -286,7 +317,7 @@ impl<T> Balancer<T> {
         self.change(|_| {
             let table = self.core.table.load();
             let Some(seat) = table.seat(id) else { return false };
-            let Some(live) = table.seats.lives.get(seat) else { return false };
+            let Some(live) = table.at(seat).map(|instance| &instance.live) else { return false };
             let before = live.available();
             set(live, &table.policy);
             table.adjust_available(before, live.available());

@@ -3,15 +3,14 @@
 //! Looks at live words and counts nothing; whoever takes the choice counts it by
 //! compare-and-swap. Must not know the queue.
 
+use std::cmp::Ordering;
 use std::hash::Hasher;
-use std::sync::Arc;
 
 use fastrand::Rng;
 use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use crate::index::{Draw, Index};
-use crate::instance::Instance;
 use crate::seats::Look;
 use crate::table::Table;
 use crate::wanted::Wanted;
@@ -38,13 +37,16 @@ impl<T> Table<T> {
 
     /// Whether any instance could take such a request if it had room.
     pub(crate) fn any_eligible(&self, wanted: &Wanted<'_>) -> bool {
-        let fits = |i: &Arc<Instance<T>>| i.live.available() && wanted.admits(i);
+        if wanted.require.is_empty() && wanted.exclude.is_empty() {
+            return self.available() > 0;
+        }
+        let fits =
+            |seat: usize| self.at(seat).is_some_and(|i| i.live.available() && wanted.admits(i));
         match self.shortest(wanted.require) {
-            Listed::All if wanted.exclude.is_empty() => self.available() > 0,
-            Listed::All => self.instances.iter().any(fits),
-            Listed::One(seat) => self.instances.get(seat).is_some_and(fits),
-            Listed::Only(seats) => {
-                seats.iter().any(|seat| self.instances.get(*seat as usize).is_some_and(fits))
+            Listed::All => self.seats.numbers().any(fits),
+            Listed::One(seat) => seat.is_some_and(fits),
+            Listed::Only { first, late } => {
+                first.iter().any(|seat| fits(*seat as usize)) || late.into_iter().any(fits)
             }
         }
     }
@@ -66,34 +68,45 @@ impl<T> Table<T> {
     }
 
     fn best_match(&self, wanted: &Wanted<'_>) -> Option<Choice> {
-        match self.shortest(wanted.require) {
-            Listed::All => self.best_of(0..self.instances.len(), wanted),
-            Listed::One(seat) => self.best_of(std::iter::once(seat), wanted),
-            Listed::Only(seats) => self.best_of(seats.iter().map(|seat| *seat as usize), wanted),
+        let (first, late): (Box<dyn Iterator<Item = usize>>, Vec<usize>) =
+            match self.shortest(wanted.require) {
+                Listed::All => (Box::new(self.first_seats()), self.late_seats().collect()),
+                Listed::One(seat) => (Box::new(seat.into_iter()), Vec::new()),
+                Listed::Only { first, late } => {
+                    (Box::new(first.iter().map(|seat| *seat as usize)), late)
+                }
+            };
+        if late.is_empty() {
+            return self.best_of(first, wanted);
         }
+        let mut seats: Vec<usize> = first.chain(late).collect();
+        seats.sort_by_key(|seat| self.seats.tier_of(*seat));
+        self.best_of(seats.into_iter(), wanted)
     }
 
+    /// The best match among seats in the order of closeness.
     fn best_of(&self, seats: impl Iterator<Item = usize>, wanted: &Wanted<'_>) -> Option<Choice> {
         let limits = self.seats.limits;
         let mut best: Option<(u64, Choice)> = None;
-        let (mut end, mut busy_group) = (usize::MAX, None);
+        let (mut open_tier, mut busy_group) = (None, None);
         for seat in seats {
-            if seat >= end {
+            let number = self.seats.tier_of(seat);
+            if open_tier.is_some_and(|open| open != number) {
                 break;
             }
             let look = self.seats.look(seat);
-            let Some(instance) = self.instances.get(seat) else { continue };
+            let Some(instance) = self.at(seat) else { continue };
             if look.load >= limits.hard || !wanted.admits(instance) {
                 continue;
             }
             if best.is_none() {
-                let tier = *self.seats.tiers.get(self.seats.tier_of(seat))?;
-                if *busy_group.get_or_insert(tier.group) != tier.group {
+                let group = self.seats.tiers.get(number)?.group;
+                if *busy_group.get_or_insert(group) != group {
                     // A busy seat of a closer group comes before an open one of this.
                     return None;
                 }
                 if look.load < limits.soft {
-                    end = tier.end as usize;
+                    open_tier = Some(number);
                 }
             }
             let fit = affinity(wanted.affinity, instance.id());
@@ -201,74 +214,106 @@ impl<T> Table<T> {
 
     fn scan_list(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
         match self.shortest(wanted.require) {
-            Listed::All => self.scan(0..self.instances.len(), wanted, rng),
-            Listed::One(seat) => self.scan(std::iter::once(seat), wanted, rng),
-            Listed::Only(seats) => self.scan(seats.iter().map(|s| *s as usize), wanted, rng),
+            Listed::All => {
+                let first = self.scan(self.first_seats(), wanted, rng);
+                let late = self.scan(self.late_seats(), wanted, rng);
+                self.better(first, late, rng)
+            }
+            Listed::One(seat) => self.scan(seat.into_iter(), wanted, rng).choice,
+            Listed::Only { first, mut late } => {
+                late.sort_unstable();
+                let first = self.scan(first.iter().map(|s| *s as usize), wanted, rng);
+                let late = self.scan(late.into_iter(), wanted, rng);
+                self.better(first, late, rng)
+            }
         }
     }
 
-    /// As [`Self::scan_mask`], over any number of seats in the table's order.
+    /// The better one of two scans, each as likely as it has ties if they are equally good.
+    fn better(&self, one: Tie, other: Tie, rng: &mut Rng) -> Option<Choice> {
+        let (Some(a), Some(b)) = (one.choice, other.choice) else {
+            return one.choice.or(other.choice);
+        };
+        let rank = |choice: Choice| {
+            let tier = self.seats.tier_of(choice.seat);
+            let group = self.seats.tiers.get(tier).map(|tier| tier.group);
+            (group, self.seats.limits.band(choice.look.load), tier, choice.look.load)
+        };
+        match rank(a).cmp(&rank(b)) {
+            Ordering::Less => Some(a),
+            Ordering::Greater => Some(b),
+            Ordering::Equal if rng.u32(0..one.ties + other.ties) < one.ties => Some(a),
+            Ordering::Equal => Some(b),
+        }
+    }
+
+    /// As [`Self::scan_mask`], over any number of seats in the order of closeness, all of them
+    /// first ones or all late ones.
     pub(crate) fn scan(
         &self,
         seats: impl Iterator<Item = usize>,
         wanted: &Wanted<'_>,
         rng: &mut Rng,
-    ) -> Option<Choice> {
+    ) -> Tie {
         let (mut open, mut busy) = (Tie::default(), Tie::default());
-        let mut tiers = self.seats.tiers.iter();
-        let mut tier = tiers.next()?;
-        for number in seats {
-            while number >= tier.end as usize {
-                let next = tiers.next()?;
-                let left_group = next.group != tier.group;
-                tier = next;
+        let mut at: Option<(usize, u32)> = None;
+        for seat in seats {
+            let number = match at {
+                Some((number, _)) if self.seats.sits_in(seat, number) => number,
+                _ => self.seats.tier_of(seat),
+            };
+            let group = self.seats.tiers.get(number).map_or(0, |tier| tier.group);
+            if let Some(before) = at.replace((number, group)).filter(|b| b.0 != number) {
+                let left_group = before.1 != group;
                 if open.choice.is_some() || (left_group && busy.choice.is_some()) {
-                    return open.choice.or(busy.choice);
+                    break;
                 }
                 busy.settled = busy.choice.is_some();
             }
-            let look = self.seats.look(number);
-            let admits = |instance: &Arc<Instance<T>>| wanted.admits(instance);
-            if look.load < self.seats.limits.hard && self.instances.get(number).is_some_and(admits)
+            let look = self.seats.look(seat);
+            if look.load < self.seats.limits.hard && self.at(seat).is_some_and(|i| wanted.admits(i))
             {
                 let band = if look.load < self.seats.limits.soft { &mut open } else { &mut busy };
-                band.offer(Choice { seat: number, look }, rng);
+                band.offer(Choice { seat, look }, rng);
             }
         }
-        open.choice.or(busy.choice)
+        if open.choice.is_some() { open } else { busy }
     }
 
-    /// The fewest seats, in the table's order, among which all that bear the labels are.
+    /// The fewest seats, in the order of closeness, among which all that bear the labels are.
     fn shortest(&self, require: &[(&str, &str)]) -> Listed<'_> {
-        let mut shortest = Listed::All;
+        let mut shortest: Option<(&[u32], (&str, &str))> = None;
         for (key, value) in require {
             if *key == "id" {
-                return self.seat(value).map_or(Listed::Only(&[]), Listed::One);
+                return Listed::One(self.seat(value));
             }
             let seats = self.labels.posting(key, value).map_or(&[][..], |p| &p.seats);
-            let shorter = match shortest {
-                Listed::Only(others) => seats.len() < others.len(),
-                _ => true,
-            };
-            if shorter {
-                shortest = Listed::Only(seats);
+            if shortest.is_none_or(|(others, _)| seats.len() < others.len()) {
+                shortest = Some((seats, (key, value)));
             }
         }
-        shortest
+        shortest.map_or(Listed::All, |(first, (key, value))| Listed::Only {
+            first,
+            late: self.roster.bearers(key, value),
+        })
     }
 }
 
 /// Where to look for the bearers of some labels.
 enum Listed<'a> {
     All,
-    One(usize),
-    Only(&'a [u32]),
+    One(Option<usize>),
+    /// First seats in the order of closeness, and late ones in any order.
+    Only {
+        first: &'a [u32],
+        late: Vec<usize>,
+    },
 }
 
 /// The least loaded so far, each of those that tie with the same chance.
 #[derive(Default)]
-struct Tie {
-    choice: Option<Choice>,
+pub(crate) struct Tie {
+    pub(crate) choice: Option<Choice>,
     ties: u32,
     /// A closer tier has won; nothing further away may replace it.
     settled: bool,

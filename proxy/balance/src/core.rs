@@ -135,7 +135,7 @@ impl<T> Core<T> {
     pub(crate) fn release(&self, instance: &Instance<T>) {
         instance.live.give_back();
         let revealed = if self.seats.load(SeqCst) == instance.seats.identity() {
-            instance.seats.settle(instance.seat as usize)
+            instance.seats.settle(instance.live.seat())
         } else {
             self.settle_elsewhere(&instance.live)
         };
@@ -169,11 +169,11 @@ impl<T> Core<T> {
         let mut queue = self.queue.lock();
         let table = self.table.load();
         let seat = table.seats.seat_of(live);
-        if let Some(instance) = seat.and_then(|seat| table.instances.get(seat)) {
+        if let Some((seat, instance)) = seat.and_then(|seat| Some((seat, table.at(seat)?))) {
             while let Some(line) = queue.earliest(|line| line.requirement.admits(instance)) {
                 let Some(word) = live.take_below(table.seats.limits.hard) else { break };
                 let band = table.seats.limits.band(table.seats.limits.load(word, live.handicap()));
-                table.seats.settle(instance.seat as usize);
+                table.seats.settle(seat);
                 let permit = Permit::counted(instance.clone(), band);
                 self.hand_over(&mut queue, line, permit, &mut wakers);
             }
@@ -249,10 +249,15 @@ impl<T> Core<T> {
 fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Permit<T>> {
     loop {
         let choice = table.choose(wanted, draw)?;
-        let instance = table.instances.get(choice.seat)?;
+        // Nobody sits there any more: the hint is about to follow.
+        let Some(instance) = table.at(choice.seat) else { continue };
         let taken = instance.live.take_seen(choice.look.word);
         draw.revealed |= table.seats.settle(choice.seat);
         if taken {
+            let moved_to = instance.live.seat();
+            if moved_to != choice.seat {
+                draw.revealed |= table.seats.settle(moved_to);
+            }
             let band = table.seats.limits.band(choice.look.load);
             return Some(Permit::counted(instance.clone(), band));
         }
@@ -285,7 +290,7 @@ pub(crate) fn admit<T>(
             return Err(Refusal::Overloaded { retry_after });
         }
     }
-    let places = table.policy.places(table.instances.len());
+    let places = table.policy.places(table.size());
     if queue.waiting() >= places || (line.is_none() && queue.has_most_lines()) {
         return Err(Refusal::QueueFull { retry_after });
     }

@@ -25,7 +25,7 @@ impl Departed {
     /// still drain.
     pub(crate) fn known<T>(&mut self, table: &Table<T>) -> HashMap<Identity, Arc<Live>> {
         let mut known = std::mem::take(&mut self.draining);
-        known.extend(table.instances.iter().map(|instance| {
+        known.extend(table.sitting().map(|(_, instance)| {
             let identity = (instance.spec.id.clone(), instance.spec.address.clone());
             (identity, instance.live.clone())
         }));

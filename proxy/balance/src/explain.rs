@@ -169,7 +169,7 @@ impl<T> Core<T> {
             survey.winner = Some((rank(&table, wanted, choice.seat), choice.seat));
             survey.ties = 1;
         }
-        let outcome = match survey.winner.and_then(|(_, seat)| table.instances.get(seat)) {
+        let outcome = match survey.winner.and_then(|(_, seat)| table.at(seat)) {
             Some(instance) => Outcome::Permit { id: instance.spec.id.clone(), among: survey.ties },
             None => match admit(&queue, &table, wanted, now) {
                 Ok(admitted) => {
@@ -181,20 +181,20 @@ impl<T> Core<T> {
         };
         let winner = survey.winner;
         let candidate = |(rank, seat): (Rank, usize)| {
-            let instance = table.instances.get(seat)?;
+            let instance = table.at(seat)?;
             let verdict = verdict(wanted, instance, &health, (rank, seat), winner);
             Some(describe(&table, instance, verdict))
         };
         let candidates: Vec<Candidate> =
             survey.best.into_sorted_vec().into_iter().filter_map(candidate).collect();
-        let omitted = table.instances.len().saturating_sub(candidates.len());
+        let omitted = table.size().saturating_sub(candidates.len());
         Explanation { outcome, candidates, omitted }
     }
 }
 
 fn survey<T>(table: &Table<T>, wanted: &Wanted<'_>, limit: usize) -> Survey {
     let mut survey = Survey { best: BinaryHeap::new(), winner: None, ties: 0 };
-    for seat in 0..table.instances.len() {
+    for (seat, _) in table.sitting() {
         let rank = rank(table, wanted, seat);
         if rank.standing == Standing::Room {
             match survey.winner {
@@ -215,7 +215,7 @@ fn rank<T>(table: &Table<T>, wanted: &Wanted<'_>, seat: usize) -> Rank {
     let tier = table.seats.tier_of(seat);
     let group = table.seats.tiers.get(tier).map_or(0, |tier| tier.group);
     let load = table.seats.load(seat);
-    let instance = table.instances.get(seat);
+    let instance = table.at(seat);
     let eligible = instance.is_some_and(|i| i.live.available() && wanted.admits(i));
     let preferred =
         instance.and_then(|i| wanted.prefer.iter().position(|(key, value)| i.bears(key, value)));

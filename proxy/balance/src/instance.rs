@@ -47,7 +47,6 @@ pub struct Instance<T> {
     pub(crate) core: Arc<Core<T>>,
     /// The order that it is part of; there may be a newer one.
     pub(crate) seats: Arc<Seats>,
-    pub(crate) seat: u32,
 }
 
 impl<T> Spec<T> {

@@ -49,6 +49,7 @@ mod permit;
 mod policy;
 mod queue;
 mod retry_budget;
+mod roster;
 mod rtt;
 mod seats;
 mod status;

@@ -36,6 +36,8 @@ pub(crate) struct Live {
     rtt_fixed: AtomicBool,
     /// Failures are remembered that a success would change something about.
     failing: AtomicBool,
+    /// It has sat elsewhere in the current table.
+    moved: AtomicBool,
 }
 
 impl Live {
@@ -49,6 +51,7 @@ impl Live {
             class: AtomicU8::new(RttClass::UNKNOWN.rank()),
             rtt_fixed: AtomicBool::new(false),
             failing: AtomicBool::new(false),
+            moved: AtomicBool::new(false),
         }
     }
 
@@ -136,7 +139,7 @@ impl Live {
     /// Part of no table any more.
     pub(crate) fn remove(&self) {
         self.set(REMOVED, true);
-        self.set_seat(NO_SEAT);
+        self.seat.store(NO_SEAT, SeqCst);
     }
 
     /// Part of the next table.
@@ -161,8 +164,22 @@ impl Live {
         self.seat.load(SeqCst) != NO_SEAT
     }
 
+    /// Its seat in a new table.
     pub(crate) fn set_seat(&self, seat: u32) {
         self.seat.store(seat, SeqCst);
+        self.moved.store(false, SeqCst);
+    }
+
+    /// Another seat in the same table.
+    pub(crate) fn move_to(&self, seat: u32) {
+        self.moved.store(true, SeqCst);
+        self.seat.store(seat, SeqCst);
+    }
+
+    /// Whether it sat there before it moved on. What it says of a table other than the current one
+    /// may be wrong.
+    pub(crate) fn has_left(&self, seat: usize) -> bool {
+        self.moved.load(SeqCst) && self.seat() != seat
     }
 
     pub(crate) fn rtt(&self) -> Option<Duration> {

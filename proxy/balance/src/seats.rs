@@ -2,7 +2,7 @@
 //!
 //! The part of a table that choosing and counting need. Must not know ids, labels or the queue.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::index::Index;
 use crate::live::Live;
@@ -11,17 +11,36 @@ use crate::policy::{Limits, NO_ROOM};
 /// Up to this many seats, looking at each is as fast as an index.
 pub(crate) const SCAN_MOST: usize = 64;
 
-/// Seats that are equally close.
+/// Seats that are equally close: those that were taken when the table was made, and behind all of
+/// those, as a range of their own, the ones kept free for who comes later.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tier {
     pub(crate) start: u32,
     pub(crate) end: u32,
+    pub(crate) late: u32,
+    pub(crate) late_end: u32,
     /// Open and busy seats of one group are exhausted before the next group is looked at. Global
     /// scope has a single group, region scope one per distance of regions.
     pub(crate) group: u32,
 }
 
 impl Tier {
+    /// How many seats it has.
+    pub(crate) fn places(self) -> usize {
+        (self.end - self.start + self.late_end - self.late) as usize
+    }
+
+    /// The seat at one of its places.
+    pub(crate) fn seat(self, place: usize) -> usize {
+        let first = (self.end - self.start) as usize;
+        if place < first { self.start as usize + place } else { self.late as usize + place - first }
+    }
+
+    /// The place of one of its seats.
+    pub(crate) fn place(self, seat: usize) -> usize {
+        let (start, end) = (self.start as usize, self.end as usize);
+        if seat < end { seat - start } else { seat - self.late as usize + end - start }
+    }
     /// The tier's seats as bits, for tables of at most 64.
     pub(crate) fn mask(self) -> u64 {
         let below = |end: u32| 1_u64.checked_shl(end).map_or(u64::MAX, |bit| bit - 1);
@@ -45,6 +64,9 @@ impl Look {
 pub(crate) struct Seats {
     pub(crate) limits: Limits,
     pub(crate) lives: Box<[Arc<Live>]>,
+    /// Seats for who comes later. Each is taken once in the life of a table: a thread may still
+    /// look at who sat there.
+    late: Box<[OnceLock<Arc<Live>>]>,
     pub(crate) tiers: Box<[Tier]>,
     /// Where looking at each seat would take too long.
     pub(crate) index: Option<Index>,
@@ -52,15 +74,40 @@ pub(crate) struct Seats {
 
 impl Seats {
     pub(crate) fn new(limits: Limits, lives: Box<[Arc<Live>]>, tiers: Box<[Tier]>) -> Self {
-        let index = (lives.len() > SCAN_MOST).then(|| Index::new(limits, &tiers, lives.len()));
-        let seats = Self { limits, lives, tiers, index };
+        let late: usize = tiers.iter().map(|tier| (tier.late_end - tier.late) as usize).sum();
+        let all = lives.len() + late;
+        let index = (all > SCAN_MOST).then(|| Index::new(limits, &tiers, all));
+        let late = std::iter::repeat_with(OnceLock::new).take(late).collect();
+        let seats = Self { limits, lives, late, tiers, index };
         seats.settle_all();
         seats
     }
 
+    /// Who sits there, or sat there before it moved.
+    fn live(&self, seat: usize) -> Option<&Arc<Live>> {
+        match self.lives.get(seat) {
+            Some(live) => Some(live),
+            None => self.late.get(seat - self.lives.len())?.get(),
+        }
+    }
+
+    /// Takes a late seat for good. The queue's lock is held.
+    pub(crate) fn take_late(&self, seat: usize, live: Arc<Live>) {
+        if let Some(place) = self.late.get(seat - self.lives.len()) {
+            place.get_or_init(|| live);
+        }
+    }
+
+    /// All seats, taken or not.
+    pub(crate) fn numbers(&self) -> std::ops::Range<usize> {
+        0..self.lives.len() + self.late.len()
+    }
+
     /// A look at a seat; one that does not exist gets nothing.
     pub(crate) fn look(&self, seat: usize) -> Look {
-        let Some(live) = self.lives.get(seat) else { return Look::NOTHING };
+        let Some(live) = self.live(seat).filter(|live| !live.has_left(seat)) else {
+            return Look::NOTHING;
+        };
         let word = live.word();
         Look { word, load: self.limits.load(word, live.handicap()) }
     }
@@ -73,7 +120,7 @@ impl Seats {
     /// Where `live` sits, if it does.
     pub(crate) fn seat_of(&self, live: &Arc<Live>) -> Option<usize> {
         let seat = live.seat();
-        self.lives.get(seat).filter(|sitting| Arc::ptr_eq(sitting, live)).map(|_| seat)
+        self.live(seat).filter(|sitting| Arc::ptr_eq(sitting, live)).map(|_| seat)
     }
 
     /// Brings the index up to date with one seat's word. `true` if a seat that was out of sight
@@ -85,7 +132,7 @@ impl Seats {
     /// The same for all seats.
     pub(crate) fn settle_all(&self) {
         if self.index.is_some() {
-            for seat in 0..self.lives.len() {
+            for seat in self.numbers() {
                 self.settle(seat);
             }
         }
@@ -98,7 +145,19 @@ impl Seats {
 
     /// The tier that a seat is in.
     pub(crate) fn tier_of(&self, seat: usize) -> usize {
-        self.tiers.partition_point(|tier| tier.end as usize <= seat)
+        if seat < self.lives.len() {
+            self.tiers.partition_point(|tier| tier.end as usize <= seat)
+        } else {
+            self.tiers.partition_point(|tier| tier.late_end as usize <= seat)
+        }
+    }
+
+    /// Whether a seat is one of this tier's.
+    pub(crate) fn sits_in(&self, seat: usize, tier: usize) -> bool {
+        self.tiers.get(tier).is_some_and(|tier| {
+            let range = |start: u32, end: u32| (start as usize..end as usize).contains(&seat);
+            range(tier.start, tier.end) || range(tier.late, tier.late_end)
+        })
     }
 
     /// Tells these seats from others that are in use at the same time.

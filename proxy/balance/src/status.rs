@@ -93,8 +93,10 @@ impl<T> Core<T> {
         let table = self.table.load();
         let (limits, hard_limit) = (table.seats.limits, table.policy.hard_limit);
         let health = self.health.lock();
+        let mut sitting: Vec<_> = table.sitting().collect();
+        sitting.sort_by_key(|(seat, _)| table.seats.tier_of(*seat));
         let status = |i: &Arc<Instance<T>>| InstanceStatus::of(i, limits, hard_limit, &health);
-        table.instances.iter().map(status).collect()
+        sitting.into_iter().map(|(_, instance)| status(instance)).collect()
     }
 
     pub(crate) fn queue_status(&self, now: Duration) -> QueueStatus {
@@ -104,7 +106,7 @@ impl<T> Core<T> {
         let age = oldest.map_or(Duration::ZERO, |line| line.age(now));
         QueueStatus {
             waiting: queue.waiting(),
-            places: table.policy.places(table.instances.len()),
+            places: table.policy.places(table.size()),
             age,
             shedding: oldest.is_some() && age >= table.policy.shed_after,
             retry_after: oldest

@@ -5,28 +5,43 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 
 use crate::core::Core;
 use crate::instance::{Instance, Spec};
 use crate::labels::Labels;
 use crate::live::Live;
 use crate::policy::{Policy, Scope, Spread};
-use crate::seats::{Seats, Tier};
+use crate::roster::Roster;
+use crate::rtt::RttClass;
+use crate::seats::{SCAN_MOST, Seats, Tier};
 
 pub(crate) struct Table<T> {
     pub(crate) policy: Policy,
     pub(crate) seats: Arc<Seats>,
-    pub(crate) instances: Box<[Arc<Instance<T>>]>,
+    /// Those that were there when the table was made.
+    instances: Box<[Arc<Instance<T>>]>,
+    /// Who came or moved since, by late seats; see [`Seats`].
+    late: Box<[OnceLock<Arc<Instance<T>>>]>,
     pub(crate) labels: Labels,
+    pub(crate) roster: Roster,
+    /// Instances; changed under the queue's lock only.
+    size: AtomicUsize,
     /// Seats that may get traffic; changed under the queue's lock only.
     available: AtomicUsize,
 }
 
 /// What is known of an instance before it has a seat.
 pub(crate) type Member<T> = (Arc<Spec<T>>, Arc<Live>);
+
+/// Seats that a tier of a large table keeps for who comes later: so many, and one for so many of
+/// all seats and of its own. When they are taken, the next change makes a new table, so a change
+/// costs the work of a hundred seats at worst on average, whatever the size.
+const LATE_LEAST: u32 = 32;
+const LATE_OF_ALL: u32 = 100;
+const LATE_OF_OWN: u32 = 16;
 
 /// How far a seat is: its group first, then its class or round trip.
 type Distance = (u32, u32);
@@ -43,17 +58,16 @@ impl<T> Table<T> {
         let mut order: Vec<(Distance, &Member<T>)> =
             members.iter().map(|member| (distance(member), member)).collect();
         order.sort_by_key(|(distance, _)| *distance);
-        let tiers = tiers(order.iter().map(|(distance, _)| *distance));
+        let tiers = tiers(&policy, order.iter().map(|(distance, _)| *distance));
         let lives = order.iter().map(|(_, (_, live))| live.clone()).collect();
         let seats = Arc::new(Seats::new(policy.limits(), lives, tiers));
-        let instance = |(seat, (_, (spec, live))): (usize, &(Distance, &Member<T>))| Instance {
+        let instance = |(_, (spec, live)): &(Distance, &Member<T>)| Instance {
             spec: spec.clone(),
             live: live.clone(),
             core: core.clone(),
             seats: seats.clone(),
-            seat: seat as u32,
         };
-        let instances = order.iter().enumerate().map(instance).map(Arc::new).collect();
+        let instances = order.iter().map(instance).map(Arc::new).collect();
         Self::seated(policy, seats, instances)
     }
 
@@ -65,18 +79,120 @@ impl<T> Table<T> {
 
     fn seated(policy: Policy, seats: Arc<Seats>, instances: Box<[Arc<Instance<T>>]>) -> Self {
         let labels = Labels::new(&instances);
-        Self { policy, seats, instances, labels, available: AtomicUsize::new(0) }
+        let late = seats.numbers().len() - instances.len();
+        Self {
+            late: std::iter::repeat_with(OnceLock::new).take(late).collect(),
+            roster: Roster::new(&seats.tiers),
+            size: AtomicUsize::new(instances.len()),
+            available: AtomicUsize::new(0),
+            policy,
+            seats,
+            instances,
+            labels,
+        }
     }
 
     /// The members, to be seated anew.
     pub(crate) fn members(&self) -> Vec<Member<T>> {
-        self.instances.iter().map(|i| (i.spec.clone(), i.live.clone())).collect()
+        self.sitting().map(|(_, i)| (i.spec.clone(), i.live.clone())).collect()
+    }
+
+    /// How many instances there are.
+    pub(crate) fn size(&self) -> usize {
+        self.size.load(Relaxed)
+    }
+
+    /// Who sits on a seat.
+    pub(crate) fn at(&self, seat: usize) -> Option<&Arc<Instance<T>>> {
+        self.ever_at(seat).filter(|i| i.live.is_seated() && !i.live.has_left(seat))
+    }
+
+    fn ever_at(&self, seat: usize) -> Option<&Arc<Instance<T>>> {
+        match self.instances.get(seat) {
+            Some(instance) => Some(instance),
+            None => self.late.get(seat - self.instances.len())?.get(),
+        }
+    }
+
+    /// Everybody with a seat; those who came late come last, each sort in the order of closeness.
+    pub(crate) fn sitting(&self) -> impl Iterator<Item = (usize, &Arc<Instance<T>>)> {
+        self.seats.numbers().filter_map(|seat| Some((seat, self.at(seat)?)))
+    }
+
+    /// The seats taken when the table was made.
+    pub(crate) fn first_seats(&self) -> std::ops::Range<usize> {
+        0..self.instances.len()
+    }
+
+    /// The seats taken since, closest first.
+    pub(crate) fn late_seats(&self) -> std::ops::Range<usize> {
+        match self.roster.is_empty() {
+            true => 0..0,
+            false => self.instances.len()..self.seats.numbers().end,
+        }
     }
 
     /// The seat of an id.
     pub(crate) fn seat(&self, id: &str) -> Option<usize> {
         let id_of = |seat: u32| self.instances.get(seat as usize).map_or("", |i| i.id());
-        self.labels.seat(id, id_of).map(|seat| seat as usize)
+        let first = self.labels.seat(id, id_of).map(|seat| seat as usize);
+        let late = || self.roster.seat(id).filter(|seat| self.at(*seat).is_some());
+        first.filter(|seat| self.at(*seat).is_some()).or_else(late)
+    }
+
+    /// Seats an instance according to its class without a new table: a newcomer, one that is
+    /// described anew, or one whose class has changed. `false` if there is no free seat, or if
+    /// closeness is not by classes alone. The queue's lock is held.
+    pub(crate) fn seat_late(
+        &self,
+        spec: &Arc<Spec<T>>,
+        live: &Arc<Live>,
+        core: &Arc<Core<T>>,
+    ) -> bool {
+        if self.seats.index.is_none() || !by_class(&self.policy) {
+            return false;
+        }
+        let number = usize::from(live.class().rank());
+        let Some(tier) = self.seats.tiers.get(number) else { return false };
+        let before = self.seats.seat_of(live);
+        if let Some(seat) = before {
+            self.roster.remember(live, self.seats.tier_of(seat), seat);
+        }
+        let same = |seat: &usize| self.ever_at(*seat).is_some_and(|i| Arc::ptr_eq(&i.spec, spec));
+        let seat = match self.roster.own(live, number).filter(same) {
+            Some(seat) => {
+                self.roster.find_at(&spec.id, seat);
+                seat
+            }
+            None => {
+                let Some(seat) = self.roster.free(number, *tier) else { return false };
+                self.take_late(seat, spec, live, core);
+                seat
+            }
+        };
+        live.move_to(seat as u32);
+        if let Some(before) = before {
+            self.seats.settle(before);
+        }
+        self.seats.settle(seat);
+        true
+    }
+
+    /// Puts an instance on a free seat.
+    fn take_late(&self, seat: usize, spec: &Arc<Spec<T>>, live: &Arc<Live>, core: &Arc<Core<T>>) {
+        self.roster.list(spec, seat);
+        let (spec, live, seats) = (spec.clone(), live.clone(), self.seats.clone());
+        let instance = Arc::new(Instance { spec, live, core: core.clone(), seats });
+        if let Some(place) = self.late.get(seat - self.instances.len()) {
+            let live = instance.live.clone();
+            place.get_or_init(|| instance);
+            self.seats.take_late(seat, live);
+        }
+    }
+
+    /// Notes that instances came or went.
+    pub(crate) fn adjust_size(&self, more: usize, fewer: usize) {
+        self.size.store(self.size() + more - fewer, Relaxed);
     }
 
     pub(crate) fn available(&self) -> usize {
@@ -85,13 +201,13 @@ impl<T> Table<T> {
 
     /// Looks who may get traffic. The queue's lock is held.
     pub(crate) fn count_available(&self) {
-        let count = self.seats.lives.iter().filter(|live| live.available()).count();
+        let count = self.sitting().filter(|(_, i)| i.live.available()).count();
         self.available.store(count, Relaxed);
     }
 
     /// How many instances may be ejected at a time.
     pub(crate) fn most_ejected(&self) -> usize {
-        match self.instances.len() {
+        match self.size() {
             0 | 1 => 0,
             all => (all * usize::from(self.policy.ejection.share) / 100).clamp(1, all - 1),
         }
@@ -131,14 +247,35 @@ fn groups<'a, T>(policy: &Policy, members: &'a [Member<T>]) -> BTreeMap<&'a str,
     closest.iter().map(|(region, Reverse(d))| (*region, group(d))).collect()
 }
 
-fn tiers(distances: impl Iterator<Item = Distance>) -> Box<[Tier]> {
+/// Whether nothing but its class says how far an instance is. Then every class has a tier of its
+/// own, if the table is large, and an instance can change its tier by itself.
+fn by_class(policy: &Policy) -> bool {
+    (policy.scope, policy.spread) == (Scope::Global, Spread::Class)
+}
+
+fn tiers(policy: &Policy, distances: impl ExactSizeIterator<Item = Distance>) -> Box<[Tier]> {
+    let all = distances.len();
+    let late = all > SCAN_MOST && by_class(policy);
+    let tier = |start, group| Tier { start, end: start, late: 0, late_end: 0, group };
     let mut tiers: Vec<(Distance, Tier)> = Vec::new();
     for (seat, distance) in distances.enumerate() {
         let seat = seat as u32;
+        while late && tiers.last().is_none_or(|(last, _)| *last < distance) {
+            tiers.push(((0, tiers.len() as u32), tier(seat, 0)));
+        }
         match tiers.last_mut() {
             Some((last, tier)) if *last == distance => tier.end = seat + 1,
-            _ => tiers.push((distance, Tier { start: seat, end: seat + 1, group: distance.0 })),
+            _ => tiers.push((distance, Tier { end: seat + 1, ..tier(seat, distance.0) })),
         }
+    }
+    while late && tiers.len() <= usize::from(RttClass::UNKNOWN.rank()) {
+        tiers.push(((0, tiers.len() as u32), tier(all as u32, 0)));
+    }
+    let mut next = all as u32;
+    for (_, tier) in tiers.iter_mut().filter(|_| late) {
+        let kept = LATE_LEAST + all as u32 / LATE_OF_ALL + (tier.end - tier.start) / LATE_OF_OWN;
+        (tier.late, tier.late_end) = (next, next + kept);
+        next += kept;
     }
     tiers.into_iter().map(|(_, tier)| tier).collect()
 }

@@ -96,10 +96,10 @@ impl Index {
         if shelf.gate.is_free() && mark.load(Relaxed) == self.ladder.level(seats.load(seat)) {
             return false;
         }
-        let start = seats.tiers.get(tier).map_or(0, |tier| tier.start as usize);
+        let Some(range) = seats.tiers.get(tier) else { return false };
         let mut revealed = false;
-        shelf.gate.work(seat - start, |place| {
-            revealed |= self.follow(seats, shelf, tier, place, start + place);
+        shelf.gate.work(range.place(seat), |place| {
+            revealed |= self.follow(seats, shelf, tier, place, range.seat(place));
         });
         revealed
     }
@@ -173,12 +173,12 @@ impl Index {
     }
 
     fn look_at(&self, tier: usize, busy: bool, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
-        let start = among.seats.tiers.get(tier).map_or(0, |tier| tier.start as usize);
+        let Some(range) = among.seats.tiers.get(tier) else { return Found::Nothing };
         match self.shelves.get(tier).map(|shelf| &shelf.stock) {
             Some(Stock::Large(levels)) => {
                 for level in bits(levels.filled(busy)) {
                     let level = level as u8 + if busy { BUSY } else { 0 };
-                    match self.draw_from(levels, level, start, among, draw) {
+                    match self.draw_from(levels, level, *range, among, draw) {
                         Found::Nothing => {}
                         found => return found,
                     }
@@ -187,7 +187,7 @@ impl Index {
             }
             Some(Stock::Small(masks)) => {
                 let mask = masks[usize::from(busy)].load(Relaxed);
-                self.least(bits(mask).map(|bit| start + bit), busy, among, draw)
+                self.least(bits(mask).map(|bit| range.seat(bit)), busy, among, draw)
             }
             None => Found::Nothing,
         }
@@ -198,21 +198,21 @@ impl Index {
         &self,
         levels: &Levels,
         level: u8,
-        start: usize,
+        range: Tier,
         among: &Among<'_>,
         draw: &mut Draw<'_>,
     ) -> Found {
-        let Some(first) = levels.draw(level, draw.rng).map(|seat| start + seat) else {
+        let Some(first) = levels.draw(level, draw.rng).map(|place| range.seat(place)) else {
             return Found::Moving;
         };
         if among.skip.contains(&first) {
             // A retry keeps away from few instances, but those may be all of the level.
-            let seats = levels.seats(level).map(|seat| start + seat);
+            let seats = levels.seats(level).map(|place| range.seat(place));
             return self.least(seats, level >= BUSY, among, draw);
         }
         let mut found = self.verify(first, level, among, draw);
         if self.ladder.is_coarse(level)
-            && let Some(second) = levels.draw(level, draw.rng).map(|seat| start + seat)
+            && let Some(second) = levels.draw(level, draw.rng).map(|place| range.seat(place))
             && !among.skip.contains(&second)
             && let Found::Seat(other) = self.verify(second, level, among, draw)
         {
@@ -281,7 +281,7 @@ struct Among<'a> {
 
 impl Shelf {
     fn new(ladder: Ladder, tier: &Tier) -> Self {
-        let places = (tier.end - tier.start) as usize;
+        let places = tier.places();
         let stock = if places > LARGE {
             Stock::Large(Box::new(Levels::new(ladder, places)))
         } else {

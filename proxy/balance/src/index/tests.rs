@@ -33,7 +33,12 @@ fn table(policy: &Policy, instances: &[(u8, Option<u16>, u32)]) -> Table<()> {
         live.fix_rtt(spec.rtt);
         (Arc::new(Spec::new(spec)), live)
     };
-    Table::new(policy.clone(), instances.iter().enumerate().map(member).collect(), &core)
+    let table =
+        Table::new(policy.clone(), instances.iter().enumerate().map(member).collect(), &core);
+    for (seat, live) in table.seats.lives.iter().enumerate() {
+        live.set_seat(seat as u32);
+    }
+    table
 }
 
 /// Group, tier and level of what index and scan choose.
@@ -47,7 +52,7 @@ fn ranks(table: &Table<()>, wanted: &Wanted<'_>, rng: &mut Rng) -> (Rank, Rank) 
     };
     let mut draw = Draw { rng, revealed: false };
     let by_index = table.choose(wanted, &mut draw).map(rank);
-    let by_scan = table.scan(0..table.instances.len(), wanted, rng).map(rank);
+    let by_scan = table.scan(table.first_seats(), wanted, rng).choice.map(rank);
     (by_index, by_scan)
 }
 
@@ -100,7 +105,7 @@ proptest! {
         excluded in prop::collection::vec(0_usize..400, 0..4),
     ) {
         let table = table(&policy, &instances);
-        let (table, seats) = (&table, table.instances.len());
+        let (table, seats) = (&table, table.size());
         let mut rng = Rng::with_seed(3);
         let ids: Vec<String> = excluded.iter().map(usize::to_string).collect();
         let exclude: Vec<&str> = ids.iter().map(String::as_str).collect();
