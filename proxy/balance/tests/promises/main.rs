@@ -4,7 +4,10 @@
 
 mod affinity;
 mod chance;
+mod changes;
 mod example;
+mod explain;
+mod health;
 mod invariants;
 mod queue;
 mod reload;
