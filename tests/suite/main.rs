@@ -18,6 +18,7 @@ mod readme;
 mod reload;
 mod routing;
 mod settled;
+mod simulate;
 mod streaming;
 mod support;
 mod swaps;

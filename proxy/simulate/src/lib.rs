@@ -19,6 +19,7 @@
 mod arrivals;
 mod engine;
 mod measure;
+mod plot;
 mod policy;
 mod report;
 mod scenario;
@@ -26,6 +27,7 @@ mod service_time;
 mod text;
 
 pub use arrivals::{Arrivals, Process, Step};
+pub use plot::{PlotError, plot};
 pub use policy::{Others, PolicyKind};
 pub use report::{InstanceReport, Look, Percentiles, PolicyReport, Report, Timeline};
 pub use scenario::{
@@ -56,6 +58,7 @@ pub fn simulate(
         arrivals_seconds: scenario.arrivals_end().as_secs_f64(),
         soft_limit: scenario.balancing.soft_limit,
         hard_limit: scenario.balancing.hard_limit,
+        first_byte_timeout_seconds: scenario.timeouts.first_byte.as_secs_f64(),
         client_timeout_seconds: scenario.timeouts.client.map(|time| time.as_secs_f64()),
         policies: runs.collect::<Result<_, _>>()?,
     })

@@ -30,6 +30,8 @@ pub struct Report {
     pub soft_limit: u32,
     /// Hither's hard limit; `None`: there is none.
     pub hard_limit: Option<u32>,
+    /// In which an instance has to answer.
+    pub first_byte_timeout_seconds: f64,
     /// After which clients leave; `None`: they stay.
     pub client_timeout_seconds: Option<f64>,
     /// One for each policy.

@@ -9,6 +9,7 @@ mod reload;
 mod remote;
 mod run;
 mod schema;
+mod simulate;
 mod status;
 
 use crate::snapshot::Rejection;
@@ -44,6 +45,8 @@ enum Verb {
     },
     /// Run a small origin to try things with
     Origin(origin::Args),
+    /// Play a scenario in virtual time: this balancer beside other policies
+    Simulate(simulate::Args),
 }
 
 /// Which configuration.
@@ -66,6 +69,7 @@ impl Cli {
             Verb::Schema => schema::schema(),
             Verb::Completions { shell } => completions::completions(shell),
             Verb::Origin(args) => origin::origin(&args),
+            Verb::Simulate(args) => simulate::simulate(&args),
         }
     }
 }
@@ -74,9 +78,9 @@ impl Cli {
 fn reject(rejection: &Rejection) -> ExitCode {
     match rejection {
         Rejection::Invalid(report) if std::io::stderr().is_terminal() => {
-            eprint!("{}", report.colored());
+            eprintln!("{}", report.colored());
         }
-        Rejection::Invalid(report) => eprint!("{report}"),
+        Rejection::Invalid(report) => eprintln!("{report}"),
         other => eprintln!("hither: {other}"),
     }
     ExitCode::from(match rejection {
