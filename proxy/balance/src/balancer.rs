@@ -2,10 +2,10 @@
 //!
 //! Must not know sockets, clocks or where configuration comes from.
 
+use crate::sync::atomic::Ordering::Relaxed;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use fastrand::Rng;

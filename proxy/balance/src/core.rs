@@ -4,16 +4,16 @@
 //! then looks for waiters; a newcomer announces itself and then looks for room. All four steps
 //! are sequentially consistent, so at least one of the two sees the other.
 
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, fence};
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU64, AtomicUsize, fence};
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::sync::Mutex;
 use arc_swap::ArcSwap;
 use fastrand::Rng;
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::balancer::{Picked, Refusal};

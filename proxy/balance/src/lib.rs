@@ -53,6 +53,7 @@ mod roster;
 mod rtt;
 mod seats;
 mod status;
+mod sync;
 mod table;
 mod waiter;
 mod wanted;

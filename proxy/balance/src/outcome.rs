@@ -3,8 +3,8 @@
 //! The way from an instance's record to the table and to those who wait. Must not know the rules
 //! of ejection, which are the records' own.
 
+use crate::sync::atomic::Ordering::SeqCst;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use crate::core::{Core, Wakers, nanos, wake};

@@ -3,9 +3,9 @@
 //!
 //! Pure counting, without a lock; must not know what is safe to repeat, or instances.
 
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// What a budget allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 //!
 //! Behind a lock that nobody takes before the first change. Must not know load or health.
 
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::Ordering::{Acquire, Release};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{Acquire, Release};
 
-use parking_lot::RwLock;
+use crate::sync::RwLock;
 
 use crate::instance::Spec;
 use crate::live::Live;

@@ -3,10 +3,10 @@
 //! Immutable but for the live words behind the seats and the hints about them; replaced as a whole
 //! when the order or the policy changes. Must not know the queue.
 
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::Ordering::Relaxed;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
 use crate::core::Core;

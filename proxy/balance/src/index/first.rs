@@ -3,8 +3,8 @@
 //! A hint that many threads write: whoever clears a summary looks again afterwards, so that it is
 //! never left clear over something set. Must not know what the bits stand for.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::SeqCst;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::SeqCst;
 
 const BITS: usize = 64;
 

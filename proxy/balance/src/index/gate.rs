@@ -3,8 +3,8 @@
 //!
 //! Must not know what the work is.
 
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use crate::sync::atomic::Ordering::SeqCst;
+use crate::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::first::FirstSet;
 

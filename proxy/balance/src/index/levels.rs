@@ -4,8 +4,8 @@
 //! One thread at a time writes, while others draw: a draw may miss, and then says so. Must not know
 //! live words: whoever draws checks.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::atomic::{AtomicU32, AtomicU64};
 
 use fastrand::Rng;
 

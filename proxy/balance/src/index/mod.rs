@@ -12,8 +12,8 @@ mod levels;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU8, AtomicU64};
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::atomic::{AtomicU8, AtomicU64};
 
 use fastrand::Rng;
 
