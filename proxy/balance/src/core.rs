@@ -254,10 +254,6 @@ fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option
         let taken = instance.live.take_seen(choice.look.word);
         draw.revealed |= table.seats.settle(choice.seat);
         if taken {
-            let moved_to = instance.live.seat();
-            if moved_to != choice.seat {
-                draw.revealed |= table.seats.settle(moved_to);
-            }
             let band = table.seats.limits.band(choice.look.load);
             return Some(Permit::counted(instance.clone(), band));
         }

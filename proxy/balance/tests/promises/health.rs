@@ -133,6 +133,21 @@ fn an_instance_that_fails_fast_gets_less_than_its_share_even_before_it_is_ejecte
     }
 }
 
+#[test]
+fn successes_bring_it_back_into_its_place() {
+    for count in [3, 100] {
+        let mut service = service(Policy::default(), count);
+        let wanted = Wanted { require: &[("id", "1")], ..Wanted::default() };
+        service.arrive(&wanted).expect("open");
+        service.permits[0].failed(service.now);
+        service.hold(count * 3);
+        assert_eq!(service.permits.iter().filter(|permit| permit.id() == "1").count(), 1);
+        (0..5).for_each(|_| service.permits[0].succeeded());
+        service.hold(count * 3 + 1);
+        assert_eq!(service.permits.last().expect("held").id(), "1", "it is the least loaded");
+    }
+}
+
 /// It fails every second request, so it never fails five times in a row.
 #[test]
 fn an_instance_that_fails_half_the_time_is_chosen_last() {

@@ -229,6 +229,28 @@ fn waiters_end_with_the_balancer_and_permits_outlive_it() {
     drop(service.permits);
 }
 
+/// The deadline of the second and the release fall together: whichever is seen first, the place
+/// is somebody's and nobody is told twice.
+#[test]
+fn a_deadline_at_the_same_moment_as_a_release_loses_no_place() {
+    for deadline_first in [true, false] {
+        let mut service = full();
+        service.hold(5);
+        if deadline_first {
+            drop(service.waiters.remove(0));
+            service.end_one(0);
+        } else {
+            service.end_one(0);
+            drop(service.waiters.remove(0));
+        }
+        service.hold_answered();
+        assert_eq!(service.waiters.len(), 1);
+        assert_eq!(service.balancer.queue(service.now).waiting, 1);
+        let status = service.balancer.instances();
+        assert_eq!(status.iter().map(|i| i.in_flight).sum::<u32>(), 2);
+    }
+}
+
 #[test]
 fn a_hundred_thousand_may_wait() {
     let policy = Policy { max_waiting: Some(100_000), ..policy() };

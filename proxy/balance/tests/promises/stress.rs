@@ -1,4 +1,4 @@
-//! Many threads at once, with aborts and reloads: never over the limit, nothing leaked, nobody
+//! Many threads at once, with aborts, flips, probes, failures, single changes and reloads: never over the limit, nothing leaked, nobody
 //! forgotten.
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn specs(seen: &[Seen], present: impl Fn(usize) -> bool) -> Vec<InstanceSpec<See
         address: String::new(),
         region: (number % 3).to_string(),
         labels: vec![("parity".into(), (number % 2).to_string())],
-        rtt: Some(Duration::from_millis([1, 20, 120][number % 3])),
+        rtt: [Some(1), None, Some(120)][number % 3].map(Duration::from_millis),
         payload: seen.clone(),
     };
     seen.iter().enumerate().filter(|(number, _)| present(*number)).map(spec).collect()
@@ -77,16 +77,34 @@ fn requests(balancer: &Balancer<Seen>, thread: u64, served: &AtomicUsize) {
             std::thread::yield_now();
         }
         seen.fetch_sub(1, SeqCst);
+        if rng.u8(0..3) == 0 {
+            permit.failed(Duration::ZERO);
+        } else {
+            permit.succeeded();
+        }
         served.fetch_add(1, SeqCst);
     }
 }
 
 /// Flips and reloads until the requests are done; a part of the instances is always there.
 fn unrest(balancer: &Balancer<Seen>, seen: &[Seen], policy: &Policy, done: &AtomicBool) {
-    let mut rng = Rng::with_seed(99);
+    let (mut rng, mut now) = (Rng::with_seed(99), Duration::ZERO);
     while !done.load(SeqCst) {
         let id = rng.usize(4..seen.len()).to_string();
-        match rng.u8(0..4) {
+        now += Duration::from_millis(700);
+        balancer.advance(now);
+        match rng.u8(0..8) {
+            4 | 5 => {
+                let rtt = Some(Duration::from_millis([1, 3, 30][rng.usize(0..3)]));
+                balancer.measured([(id.as_str(), rtt)], now);
+                true
+            }
+            6 => balancer.remove(&id),
+            7 => {
+                let mut all = specs(seen, |_| true);
+                balancer.put(all.swap_remove(rng.usize(0..seen.len()))).expect("not too many");
+                true
+            }
             0 => balancer.set_healthy(&id, false),
             1 => balancer.set_healthy(&id, true),
             2 => balancer.set_draining(&id, rng.bool()),
