@@ -8,7 +8,7 @@ use std::time::Duration;
 use hither_balance::{Allowance, Policy, Scope};
 use hither_simulate::{
     Arrivals, Check, Edge, Instance, Others, Outage, OutageKind, PolicyKind, PolicyReport, Process,
-    Retry, Scenario, ScenarioError, ServiceTime, Step, Timeouts, simulate,
+    Retry, Scenario, ScenarioError, ServiceTime, Step, Timeouts, plot, simulate,
 };
 use proptest::prelude::*;
 
@@ -165,10 +165,13 @@ fn a_check_that_fails_spares_those_who_come_later() {
         kind: OutageKind::Refused,
         warm_up: Duration::ZERO,
     }];
+    // Ejection would find out, too.
+    world.balancing.ejection.failures = 0;
     let found = play(&world, PolicyKind::Hither);
     let lost: u64 = found.failed.values().sum();
     assert!(lost > 0, "nobody met the outage: {found:?}");
     assert!(lost < 150, "{lost} fail although a check a second looks: {:?}", found.failed);
+    world.balancing.ejection.failures = 5;
     world.retry.attempts = NonZeroU32::new(4).expect("four");
     let found = play(&world, PolicyKind::Hither);
     assert!(
@@ -180,6 +183,37 @@ fn a_check_that_fails_spares_those_who_come_later() {
 }
 
 #[test]
+fn nobody_waits_in_the_queue_for_longer_than_its_timeout() {
+    let mut world = scenario(vec![line(400.0, 5 * SECOND)], Process::Poisson, SECOND);
+    world.queue_timeout = 500 * MS;
+    let found = play(&world, PolicyKind::Hither);
+    assert!(found.refused.get("queue_timeout").is_some_and(|count| *count > 100), "{found:?}");
+    assert!((0.4..0.501).contains(&found.wait_seconds.max), "{:?}", found.wait_seconds);
+}
+
+#[test]
+fn places_of_clients_that_left_are_free_again() {
+    let mut world = scenario(vec![line(200.0, 10 * SECOND)], Process::Poisson, 20 * MS);
+    world.balancing.hard_limit = Some(5);
+    world.balancing.soft_limit = 5;
+    world.timeouts.client = Some(500 * MS);
+    world.check.interval = 100 * SECOND;
+    world.outages = vec![Outage {
+        instances: (0..10).collect(),
+        time: Duration::ZERO..5 * SECOND,
+        kind: OutageKind::Blackhole,
+        warm_up: Duration::ZERO,
+    }];
+    for kind in PolicyKind::ALL {
+        let others = Others::Equipped;
+        let report = simulate(&world, &[kind], others, 1).expect("playable");
+        let found = &report.policies[0];
+        assert!(found.client_left > 100, "{kind:?}: {:?}", found.faults());
+        assert!((900..1100).contains(&found.served), "{kind:?} serves {}", found.served);
+    }
+}
+
+#[test]
 fn what_cannot_be_played_is_said() {
     let mut world = scenario(vec![line(1.0, SECOND)], Process::Even, MS);
     world.instances.clear();
@@ -188,6 +222,23 @@ fn what_cannot_be_played_is_said() {
     let world = scenario(vec![line(1e6, 3600 * SECOND)], Process::Even, MS);
     let refused = simulate(&world, &PolicyKind::ALL, Others::Bare, 1);
     assert!(matches!(refused, Err(ScenarioError::TooMany { what: "requests", .. })), "{refused:?}");
+}
+
+#[test]
+fn a_picture_is_drawn_where_nobody_is_served_and_a_title_is_only_text() {
+    let mut world = scenario(vec![Step::Burst(3)], Process::Even, MS);
+    world.title = "<script>alert(1)</script> & \"more\"".to_owned();
+    world.outages = vec![Outage {
+        instances: (0..10).collect(),
+        time: Duration::ZERO..SECOND,
+        kind: OutageKind::Refused,
+        warm_up: Duration::ZERO,
+    }];
+    let report = simulate(&world, &PolicyKind::ALL, Others::Bare, 1).expect("playable");
+    assert!(report.policies.iter().all(|found| found.served == 0), "{report}");
+    let picture = plot(&report).expect("a picture");
+    assert!(picture.starts_with("<svg") && !picture.contains("<script"), "{picture}");
+    assert!(picture.contains("&lt;script&gt;"), "{picture}");
 }
 
 fn any_scenario() -> impl Strategy<Value = Scenario> {
