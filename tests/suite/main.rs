@@ -7,10 +7,14 @@
 )]
 
 mod cli;
+mod closeness;
+mod discovery;
+mod ejection;
 mod examples;
 mod forwarding;
 mod guests;
 mod hard_limit;
+mod health;
 mod limits;
 mod origin;
 mod queue;

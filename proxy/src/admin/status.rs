@@ -50,6 +50,9 @@ fn service(service: &Service, snapshot: &Snapshot) -> Value {
                 "class": instance.class.name(),
                 "source": sources.get(&*instance.id).map(|source| source.name()),
                 "healthy": instance.healthy,
+                "ejected_seconds": instance
+                    .ejected_until
+                    .map(|until| until.saturating_sub(snapshot.clock.now()).as_secs_f64()),
                 "draining": instance.draining,
             })
         })

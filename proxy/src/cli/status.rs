@@ -51,12 +51,17 @@ fn print(status: &Value) {
             let limit = if limit.is_null() { "-".to_owned() } else { limit.to_string() };
             let load = format!("{}/{}/{limit}", instance["in_flight"], instance["soft_limit"]);
             let rtt = instance["rtt_seconds"].as_f64().map(|s| format!("{:.1} ms", s * 1000.0));
-            let state = match (instance["healthy"].as_bool(), instance["draining"].as_bool()) {
-                (Some(false), Some(true)) => "unhealthy, draining",
-                (Some(false), _) => "unhealthy",
-                (_, Some(true)) => "draining",
-                _ => "healthy",
-            };
+            let mut state = Vec::new();
+            if instance["healthy"] == false {
+                state.push("unhealthy".to_owned());
+            }
+            if let Some(seconds) = instance["ejected_seconds"].as_f64() {
+                state.push(format!("ejected for {seconds:.0} s"));
+            }
+            if instance["draining"] == true {
+                state.push("draining".to_owned());
+            }
+            let state = if state.is_empty() { "healthy".to_owned() } else { state.join(", ") };
             println!(
                 "  {:<20} {:<10} {:<6} {:>12} {:>9}  {:<6} {state}",
                 text(instance, "id"),

@@ -82,6 +82,7 @@ impl ProxyHttp for Handler {
         ctx: &mut Box<Ctx>,
         error: Box<Error>,
     ) -> Box<Error> {
+        hook::outcome::unreachable(ctx);
         hook::retry::after_connect(ctx, error)
     }
 
@@ -93,6 +94,7 @@ impl ProxyHttp for Handler {
         ctx: &mut Box<Ctx>,
         reused: bool,
     ) -> Box<Error> {
+        hook::outcome::broke(ctx, &error, reused);
         hook::retry::after_send(session, ctx, error, reused)
     }
 

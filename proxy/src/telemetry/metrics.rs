@@ -46,6 +46,7 @@ pub(super) struct Metrics {
     pub(super) instance_band: IntGaugeVec,
     pub(super) instance_rtt: GaugeVec,
     pub(super) instance_healthy: IntGaugeVec,
+    pub(super) instance_ejected: IntGaugeVec,
     pub(super) queue_waiting: IntGaugeVec,
     pub(super) plugin_instances: IntGaugeVec,
     pub(super) plugin_info: IntGaugeVec,
@@ -187,6 +188,12 @@ impl Metrics {
             instance_healthy: int_gauges!(
                 "hither_instance_healthy",
                 "1 if the health checks of an instance pass, else 0.",
+                &["service", "instance"],
+                r
+            )?,
+            instance_ejected: int_gauges!(
+                "hither_instance_ejected",
+                "1 while an instance gets nothing new because its requests failed, else 0.",
                 &["service", "instance"],
                 r
             )?,

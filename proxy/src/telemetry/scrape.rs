@@ -32,6 +32,7 @@ impl Telemetry {
         metrics.instance_band.reset();
         metrics.instance_rtt.reset();
         metrics.instance_healthy.reset();
+        metrics.instance_ejected.reset();
         metrics.queue_waiting.reset();
         for service in &snapshot.services {
             for instance in service.balancer.instances() {
@@ -47,6 +48,10 @@ impl Telemetry {
                 };
                 metrics.instance_band.with_label_values(labels).set(band);
                 metrics.instance_healthy.with_label_values(labels).set(i64::from(instance.healthy));
+                metrics
+                    .instance_ejected
+                    .with_label_values(labels)
+                    .set(i64::from(instance.ejected_until.is_some()));
                 if let Some(rtt) = instance.rtt {
                     metrics.instance_rtt.with_label_values(labels).set(rtt.as_secs_f64());
                 }

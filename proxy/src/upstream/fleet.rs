@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// So many changes are told one by one: each costs the balancer little, but not nothing.
+const FEW: usize = 64;
+
 /// One service's instances.
 pub(crate) struct Fleet {
     service: Arc<str>,
@@ -33,6 +36,8 @@ struct State {
     roster: Roster,
     members: HashMap<Name, Member>,
     resolver: Option<Arc<Resolver>>,
+    /// What the balancer was told as a whole, last.
+    told: Option<Settings>,
     /// Whether it serves: what was only built to be looked at asks nobody.
     serves: bool,
 }
@@ -60,8 +65,14 @@ impl Fleet {
         let settings = Settings::of(plan, region);
         let mut roster = Roster::default();
         roster.written(plan.instances.clone());
-        let (members, resolver) = (HashMap::new(), None);
-        let state = Mutex::new(State { settings, roster, members, resolver, serves: false });
+        let state = Mutex::new(State {
+            settings,
+            roster,
+            members: HashMap::new(),
+            resolver: None,
+            told: None,
+            serves: false,
+        });
         let fleet = Arc::new(Fleet { service, balancer: balancer.into(), metrics, world, state });
         fleet.apply(&mut fleet.state.lock())?;
         Ok(fleet)
@@ -78,7 +89,10 @@ impl Fleet {
         let settings = Settings::of(plan, region);
         state.roster.written(plan.instances.clone());
         state.settings = settings;
-        state.serves = true;
+        if !std::mem::replace(&mut state.serves, true) {
+            state.members.values().for_each(|member| self.watch(&member.watched.1, None));
+            self.world.serve(self);
+        }
         self.resolve(&mut state);
         self.apply_checked(&mut state);
     }
@@ -173,6 +187,11 @@ impl Fleet {
         }
     }
 
+    /// Does what time brings: ejections end, slow starts go on.
+    pub(super) fn advance(&self, now: Duration) {
+        self.balancer.advance(now);
+    }
+
     /// Who told of each instance.
     pub(crate) fn sources(&self) -> HashMap<Name, Source> {
         let state = self.state.lock();
@@ -225,31 +244,59 @@ impl Fleet {
     fn apply(self: &Arc<Self>, state: &mut State) -> Result<(), SpecError> {
         let now = self.world.clock().now();
         let mut before = std::mem::take(&mut state.members);
-        let mut specs = Vec::new();
+        let mut changed = Vec::new();
         for Entry { plan, source, draining } in state.roster.entries() {
             let old = before.remove(&plan.id);
             let kept = old.as_ref().map(|member| &member.watched);
             let watched = Watched::next(self, &plan, &state.settings.checks, kept, now);
-            specs.push(state.settings.spec(&plan, watched.connects.clone()));
-            let healthy = watched.healthy();
-            let id = plan.id.clone();
-            let member = Member { watched: (plan, watched), source, draining, healthy };
             if state.serves {
-                self.watch(&member, old.as_ref());
+                self.watch(&watched, old.as_ref());
             }
-            state.members.insert(id, member);
+            let healthy = watched.healthy();
+            let member = Member { watched: (plan, watched), source, draining, healthy };
+            if !old.is_some_and(|old| old.looks_like(&member)) {
+                changed.push(member.id().clone());
+            }
+            state.members.insert(member.id().clone(), member);
         }
-        self.balancer.reconfigure(state.settings.policy.clone(), specs)?;
-        for (id, member) in &state.members {
-            self.balancer.set_healthy(id, member.healthy);
-            self.balancer.set_draining(id, member.draining);
+        self.tell(state, &changed, before.into_keys())?;
+        for member in changed.iter().filter_map(|id| state.members.get(id)) {
+            self.balancer.set_healthy(member.id(), member.healthy);
+            self.balancer.set_draining(member.id(), member.draining);
+        }
+        Ok(())
+    }
+
+    /// Tells the balancer what is new, instance by instance, or all at once where the settings or
+    /// many instances are.
+    fn tell(
+        &self,
+        state: &mut State,
+        changed: &[Name],
+        gone: impl ExactSizeIterator<Item = Name>,
+    ) -> Result<(), SpecError> {
+        let spec = |member: &Member| {
+            let (plan, watched) = &member.watched;
+            state.settings.spec(plan, watched.connects.clone())
+        };
+        let same = state.told.as_ref().is_some_and(|told| told.balances_like(&state.settings));
+        if same && changed.len() + gone.len() <= FEW {
+            for id in gone {
+                self.balancer.remove(&id);
+            }
+            for member in changed.iter().filter_map(|id| state.members.get(id)) {
+                self.balancer.put(spec(member))?;
+            }
+        } else {
+            let specs = state.members.values().map(spec).collect();
+            self.balancer.reconfigure(state.settings.policy.clone(), specs)?;
+            state.told = Some(state.settings.clone());
         }
         Ok(())
     }
 
     /// Has the world ask whom it does not ask already.
-    fn watch(&self, member: &Member, old: Option<&Member>) {
-        let (_, watched) = &member.watched;
+    fn watch(&self, watched: &Watched, old: Option<&Member>) {
         let old = old.map(|old| &old.watched.1);
         if let Some(probe) = &watched.probe {
             let known = old.and_then(|old| old.probe.as_ref());
@@ -263,6 +310,19 @@ impl Fleet {
                 self.world.check(check);
             }
         }
+    }
+}
+
+impl Member {
+    fn id(&self) -> &Name {
+        &self.watched.0.id
+    }
+
+    /// Whether the balancer need not be told of the one that knows the other.
+    fn looks_like(&self, other: &Member) -> bool {
+        self.watched.0 == other.watched.0
+            && self.draining == other.draining
+            && self.healthy == other.healthy
     }
 }
 

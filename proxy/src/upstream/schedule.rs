@@ -107,6 +107,8 @@ impl<J> Eq for Entry<J> {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    // Both globs bring one.
+    use fastrand::Rng;
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);

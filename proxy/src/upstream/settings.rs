@@ -34,6 +34,11 @@ impl Settings {
         }
     }
 
+    /// Whether the balancer would do the same by the other.
+    pub(super) fn balances_like(&self, other: &Settings) -> bool {
+        self.policy == other.policy && self.patience == other.patience
+    }
+
     /// An instance as the balancer carries it.
     pub(super) fn spec(
         &self,

@@ -25,6 +25,9 @@ const AT_ONCE: usize = 128;
 /// probed less often than every second.
 const GAP: Duration = Duration::from_millis(1);
 
+/// So often the balancers are told the time.
+const TICK: Duration = Duration::from_millis(100);
+
 /// Longer round trips are failures: the kernel has then sent its first packet twice.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -39,6 +42,7 @@ pub(crate) struct World {
 enum Order {
     Probe(Weak<Probe>),
     Check(Weak<Check>),
+    Serve(Weak<Fleet>),
     Resolve(Weak<Resolver>, Weak<Fleet>),
 }
 
@@ -58,6 +62,7 @@ impl World {
             probes: Schedule::new(AT_ONCE, GAP),
             checks: Schedule::new(AT_ONCE, GAP),
             running: JoinSet::new(),
+            fleets: Vec::new(),
             rng: Rng::new(),
         };
         (World { orders, clock }, watcher)
@@ -78,6 +83,11 @@ impl World {
         self.order(Order::Check(Arc::downgrade(check)));
     }
 
+    /// This serves from now on, so time must go on for it.
+    pub(super) fn serve(&self, fleet: &Arc<Fleet>) {
+        self.order(Order::Serve(Arc::downgrade(fleet)));
+    }
+
     /// DNS is to be asked for this fleet until either is dropped.
     pub(super) fn resolve(&self, resolver: &Arc<Resolver>, fleet: &Arc<Fleet>) {
         self.order(Order::Resolve(Arc::downgrade(resolver), Arc::downgrade(fleet)));
@@ -96,6 +106,7 @@ pub(crate) struct Watcher {
     probes: Schedule<Weak<Probe>>,
     checks: Schedule<Weak<Check>>,
     running: JoinSet<Ended>,
+    fleets: Vec<Weak<Fleet>>,
     rng: Rng,
 }
 
@@ -104,8 +115,9 @@ impl Watcher {
     pub(crate) async fn run(mut self, telemetry: Arc<Telemetry>) {
         loop {
             let next = self.begin();
+            self.advance();
             let now = self.clock.now();
-            let pause = next.map_or(Duration::from_secs(60), |next| next.saturating_sub(now));
+            let pause = next.map_or(TICK, |next| next.saturating_sub(now)).min(TICK);
             tokio::select! {
                 order = self.inbox.recv() => match order {
                     Some(order) => self.take(order),
@@ -117,11 +129,24 @@ impl Watcher {
         }
     }
 
+    /// A pick does what is due by itself; those that wait while nobody picks need this.
+    fn advance(&mut self) {
+        let now = self.clock.now();
+        self.fleets.retain(|fleet| {
+            let fleet = fleet.upgrade();
+            if let Some(fleet) = &fleet {
+                fleet.advance(now);
+            }
+            fleet.is_some()
+        });
+    }
+
     fn take(&mut self, order: Order) {
         let now = self.clock.now();
         match order {
             Order::Probe(probe) => self.probes.add(probe, now),
             Order::Check(check) => self.checks.add(check, now),
+            Order::Serve(fleet) => self.fleets.push(fleet),
             Order::Resolve(resolver, fleet) => drop(tokio::spawn(dns::follow(resolver, fleet))),
         }
     }

@@ -3,6 +3,7 @@
 //! - [`Hither`] and [`OriginProcess`] run the binary that is being tested, as a user would.
 //! - [`RawOrigin`], [`GateOrigin`], [`UpgradeOrigin`] and [`RefusingOrigin`] are origins inside the test, which
 //!   may break every rule.
+//! - [`DnsServer`] answers for names, and [`FarNetwork`] is a network behind a link that delays.
 //! - [`Http1`], [`H2`], [`WebSocket`], [`Tunnel`] and [`Load`] are clients.
 //! - [`eventually`] waits for a condition; nothing here or in a test waits for a time to pass.
 //!
@@ -14,7 +15,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod client;
+mod dns;
 mod eventually;
+mod link;
 mod message;
 mod origin;
 mod run;
@@ -29,8 +32,10 @@ pub use client::request::Request;
 pub use client::response::Response;
 pub use client::tunnel::Tunnel;
 pub use client::websocket::WebSocket;
+pub use dns::DnsServer;
 pub use eventually::{eventually, within};
 pub use h2::{Error as Http2Error, Reason, RecvStream};
+pub use link::FarNetwork;
 pub use message::{Head, Headers};
 pub use origin::connection::RawConnection;
 pub use origin::gate::GateOrigin;

@@ -3,6 +3,7 @@
 pub(super) mod connected;
 pub(super) mod failed;
 pub(super) mod finished;
+pub(super) mod outcome;
 pub(super) mod peer;
 pub(super) mod request;
 pub(super) mod request_body;

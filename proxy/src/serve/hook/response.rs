@@ -1,6 +1,6 @@
 //! The instance's head on its way to the client.
 
-use super::guard;
+use super::{guard, outcome};
 use super::upstream_request::wanted_upgrade;
 use crate::chain::{ResponseContext, ResponseOutcome};
 use crate::fault::Fault;
@@ -43,6 +43,7 @@ pub(in crate::serve) fn run(
         return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
     }
     arrived(session, switching, ctx);
+    outcome::answered(ctx, response.status);
     remove_hop_by_hop(response, switching);
     if session.req_header().version == Version::HTTP_10 {
         // RFC 9112 section 6.1: chunks are for HTTP/1.1 alone; here the body ends with the connection.

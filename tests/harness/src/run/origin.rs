@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::program::Program;
 use crate::client::http1::Http1;
+use crate::link::FarNetwork;
 
 const START: Duration = Duration::from_secs(30);
 
@@ -50,6 +51,34 @@ impl OriginProcess {
             origins.push(Self::listening(program, region).await);
         }
         origins
+    }
+
+    /// As [`OriginProcess::start_with`] at a given address, such as that of one that was killed.
+    ///
+    /// # Panics
+    /// If it does not listen in time, with what it wrote.
+    pub async fn start_at(
+        binary: impl AsRef<Path>,
+        region: &str,
+        address: SocketAddr,
+        arguments: &[&str],
+    ) -> Self {
+        let command = Command::new(binary.as_ref());
+        Self::listening(spawn_as(command, address, region, arguments), region).await
+    }
+
+    /// Starts one at an address of a network that is far away.
+    ///
+    /// # Panics
+    /// If it does not listen in time, with what it wrote.
+    pub async fn start_far(
+        binary: impl AsRef<Path>,
+        region: &str,
+        network: &FarNetwork,
+        address: SocketAddr,
+    ) -> Self {
+        let command = network.command(binary.as_ref());
+        Self::listening(spawn_as(command, address, region, &[]), region).await
     }
 
     async fn listening(program: Program, region: &str) -> Self {
@@ -106,8 +135,18 @@ impl Deref for OriginProcess {
 }
 
 fn spawn(binary: &Path, region: &str, arguments: &[&str]) -> Program {
-    let mut command = Command::new(binary);
-    command.args(["origin", "--address", "127.0.0.1:0", "--region", region]).args(arguments);
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    spawn_as(Command::new(binary), any, region, arguments)
+}
+
+fn spawn_as(
+    mut command: Command,
+    address: SocketAddr,
+    region: &str,
+    arguments: &[&str],
+) -> Program {
+    let address = address.to_string();
+    command.args(["origin", "--address", &address, "--region", region]).args(arguments);
     command.env_remove("RUST_LOG");
     Program::start(&format!("the origin in {region}"), command)
 }

@@ -1,0 +1,44 @@
+//! What an attempt says of its instance: the balancer gives one that fails a rest.
+//!
+//! A failure is no connection, none or no sound answer, or a 5xx. What the client does, and a
+//! connection that was closed while it lay in the pool, says nothing.
+
+use crate::serve::ctx::Ctx;
+use http::StatusCode;
+use pingora_core::{Error, ErrorSource, ErrorType};
+
+/// It could not be connected to.
+pub(in crate::serve) fn unreachable(ctx: &Ctx) {
+    failed(ctx);
+}
+
+/// The exchange broke.
+pub(in crate::serve) fn broke(ctx: &Ctx, error: &Error, reused: bool) {
+    let deadlines = ctx.deadlines.as_ref();
+    let reused = deadlines.map_or(reused, |deadlines| deadlines.reused());
+    let late = deadlines.is_some_and(|deadlines| deadlines.late());
+    let closed = matches!(
+        error.etype(),
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError
+    );
+    let stale = reused && closed && !late;
+    let upstream = late || *error.esource() == ErrorSource::Upstream;
+    if upstream && !stale && !ctx.answered {
+        failed(ctx);
+    }
+}
+
+/// The head of its answer is there.
+pub(in crate::serve) fn answered(ctx: &Ctx, status: StatusCode) {
+    if status.is_server_error() {
+        failed(ctx);
+    } else if let Some(instance) = ctx.instance() {
+        instance.succeeded();
+    }
+}
+
+fn failed(ctx: &Ctx) {
+    if let (Some(service), Some(instance)) = (ctx.sight.service(), ctx.instance()) {
+        instance.failed(service.clock.now());
+    }
+}
