@@ -37,7 +37,7 @@ enum Verb {
     /// Show what a running edge does
     Status(remote::Target),
     /// Print the JSON Schema of the configuration, for editors
-    Schema,
+    Schema(schema::Args),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -66,7 +66,7 @@ impl Cli {
             Verb::Check(arg) => check::check(&arg.config),
             Verb::Reload(args) => reload::reload(&args),
             Verb::Status(target) => status::status(&target),
-            Verb::Schema => schema::schema(),
+            Verb::Schema(args) => schema::schema(&args),
             Verb::Completions { shell } => completions::completions(shell),
             Verb::Origin(args) => origin::origin(&args),
             Verb::Simulate(args) => simulate::simulate(&args),

@@ -2,7 +2,19 @@
 
 use std::process::ExitCode;
 
-pub(super) fn schema() -> ExitCode {
-    println!("{:#}", hither_config::schema());
+/// Of what.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Of a scenario for `hither simulate` instead
+    #[arg(long)]
+    scenario: bool,
+}
+
+pub(super) fn schema(args: &Args) -> ExitCode {
+    let schema = match args.scenario {
+        true => hither_config::scenario::schema(),
+        false => hither_config::schema(),
+    };
+    println!("{schema:#}");
     ExitCode::SUCCESS
 }
