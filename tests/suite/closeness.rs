@@ -1,6 +1,6 @@
 //! Round trips are measured: by probes that stay few, over real distance.
 
-use crate::support::{HITHER, LISTENER, SOON, edge, instance};
+use crate::support::{HITHER, LISTENER, SOON, edge, instance, measured};
 use hither_harness::{
     FarNetwork, Hither, Http1, Load, OriginProcess, RawOrigin, RefusingOrigin, Request, eventually,
 };
@@ -56,7 +56,7 @@ async fn sixty_stay_near_and_the_next_goes_to_the_next_closest_by_measured_round
             let address = SocketAddr::from((network.add(place * 16 + number), 9000));
             origins.push(OriginProcess::start_far(HITHER, region, &network, address).await);
             let id = format!("{region}-{number}");
-            tables += &instance(&id, address, &format!("region = \"{region}\""));
+            tables += &measured(&id, address, &format!("region = \"{region}\""));
         }
     }
     let edge = edge("[service.web.concurrency]\nsoft_limit = 20\nhard_limit = 25\n", &tables).await;
@@ -90,16 +90,10 @@ async fn sixty_stay_near_and_the_next_goes_to_the_next_closest_by_measured_round
 async fn what_is_fixed_is_not_probed_and_what_does_not_answer_is_unknown() {
     let (fixed, probed) = (RawOrigin::answering("").await, RawOrigin::answering("").await);
     let refusing = RefusingOrigin::start();
-    let config = format!(
-        "{LISTENER}[service.web]\n{}{}[[service.web.instance]]\nid = \"probed\"\naddress = \"{}\"\n",
-        instance("fixed", fixed.address(), "rtt = \"9ms\""),
-        format_args!(
-            "[[service.web.instance]]\nid = \"gone\"\naddress = \"{}\"\n",
-            refusing.address()
-        ),
-        probed.address(),
-    );
-    let edge = Hither::builder(HITHER).config(config).start().await;
+    let tables = instance("fixed", fixed.address(), "rtt = \"9ms\"")
+        + &measured("probed", probed.address(), "")
+        + &measured("gone", refusing.address(), "");
+    let edge = edge("", &tables).await;
     eventually(SOON, "three probes that reach and three that do not", || async {
         let metrics = edge.metrics().await;
         let of = |result| metrics.sum("hither_probes_total", &[("result", result)]);

@@ -76,6 +76,11 @@ async fn a_draining_instance_finishes_what_it_has_and_gets_nothing_new() {
         (&it["draining"], &it["in_flight"], &it["source"]),
         (&json!(true), &json!(1), &json!("file"))
     );
+    let admin = edge.admin().to_string();
+    let shown = edge.command(&["status", "--admin", &admin]).await;
+    let line = shown.stdout.lines().find(|line| line.trim_start().starts_with("held"));
+    let line = line.unwrap_or_else(|| panic!("{shown:?}"));
+    assert!(line.contains("file") && line.ends_with("draining"), "{line}");
     held.open();
     assert_eq!(client.read_response().await.unwrap().text(), "held");
     edge.ask(&put("held", &json!({ "draining": false }))).await.expect_status(200);

@@ -35,7 +35,7 @@ fn compiled(guest: &str) -> Vec<u8> {
 fn service(name: &str, origin: SocketAddr) -> String {
     format!(
         "[service.{name}]\nhosts = [\"{name}.example\"]\nplugins = [\"{name}\"]\n\
-         [[service.{name}.instance]]\nid = \"i0\"\naddress = \"{origin}\"\n"
+         [[service.{name}.instance]]\nid = \"i0\"\naddress = \"{origin}\"\nrtt = \"1ms\"\n"
     )
 }
 

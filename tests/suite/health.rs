@@ -2,7 +2,9 @@
 //! back.
 
 use crate::support::{HITHER, LISTENER, SOON, edge, instance};
-use hither_harness::{GateOrigin, Hither, RawOrigin, RefusingOrigin, Request};
+use hither_harness::{
+    GateOrigin, Hither, OriginProcess, RawOrigin, RefusingOrigin, Request, eventually,
+};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -125,6 +127,25 @@ async fn all_checks_must_pass_and_a_closed_port_passes_none() {
     let edge = edge(&format!("{tcp}{CHECK}"), &tables).await;
     is_healthy(&edge, "closed", false).await;
     assert_eq!(member(&edge.status().await, "open").unwrap()["healthy"], true);
+}
+
+#[tokio::test]
+async fn an_instance_that_speaks_http2_is_checked_in_http2() {
+    let origin = OriginProcess::start(HITHER, "ams").await;
+    let check = |path: &str| CHECK.replace("/health", path);
+    let tables = instance("one", origin.address(), "rtt = \"1ms\"\nhttp2 = true");
+    let bad = edge(&check("/status/500"), &tables).await;
+    is_healthy(&bad, "one", false).await;
+    let event = bad.wait_for_event(SOON, "instance is unhealthy").await;
+    assert_eq!(event.text("why"), Some("status 500"));
+    let before = origin.health().await["total"].as_u64().unwrap();
+    let good = edge(&check("/bytes/9"), &tables).await;
+    eventually(SOON, "three checks", || async {
+        let total = origin.health().await["total"].as_u64().unwrap();
+        if total >= before + 3 { Ok(()) } else { Err(format!("{before}, then {total}")) }
+    })
+    .await;
+    assert_eq!(member(&good.status().await, "one").unwrap()["healthy"], true);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn scene(services: &[(&'static str, &str)]) -> Scene {
         let address = origin.address();
         let _ = write!(
             config,
-            "[service.{name}]\n{settings}\n[[service.{name}.instance]]\nid = \"one\"\naddress = \"{address}\"\n"
+            "[service.{name}]\n{settings}\n[[service.{name}.instance]]\nid = \"one\"\naddress = \"{address}\"\nrtt = \"1ms\"\n"
         );
         origins.push((*name, origin));
     }

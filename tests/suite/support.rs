@@ -14,8 +14,15 @@ pub(crate) const REGIONS: [(&str, &str); 4] =
 /// One listener on any port.
 pub(crate) const LISTENER: &str = "[[listener]]\naddress = \"127.0.0.1:0\"\n";
 
-/// An `[[instance]]` table of service `web`.
+/// An `[[instance]]` table of service `web`. Its round trip is fixed, unless `more` fixes another, so
+/// that no probe meets an origin which counts its connections.
 pub(crate) fn instance(id: &str, address: std::net::SocketAddr, more: &str) -> String {
+    let rtt = if more.contains("rtt = ") { "" } else { "rtt = \"1ms\"\n" };
+    measured(id, address, &format!("{rtt}{more}"))
+}
+
+/// An `[[instance]]` table of service `web` whose round trip is measured.
+pub(crate) fn measured(id: &str, address: std::net::SocketAddr, more: &str) -> String {
     format!("[[service.web.instance]]\nid = \"{id}\"\naddress = \"{address}\"\n{more}\n")
 }
 

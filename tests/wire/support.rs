@@ -25,7 +25,7 @@ impl Scene {
         let address = origin.address();
         let config = format!(
             "[[listener]]\naddress = \"127.0.0.1:0\"\n{listener}\n[service.web]\n{service}\n\
-             [[service.web.instance]]\nid = \"one\"\naddress = \"{address}\"\n"
+             [[service.web.instance]]\nid = \"one\"\naddress = \"{address}\"\nrtt = \"1ms\"\n"
         );
         let edge = Hither::builder(env!("CARGO_BIN_EXE_hither")).config(config).start().await;
         Self { edge, origin }
