@@ -33,7 +33,7 @@ fn legend(area: &Canvas<'_>, report: &Report) -> Result<(), PlotError> {
     let regions = report.regions.iter().enumerate();
     let regions = regions.map(|(number, region)| (region.as_str(), of_region(number)));
     let right = super::legend(area, "requests in flight", regions)?;
-    if total_limit(report).is_some() {
+    if total_limit(report).is_some_and(|limit| limit <= top(report)) {
         let line = PathElement::new(vec![(right, 14), (right + 22, 14)], INK.stroke_width(1));
         area.draw(&line).map_err(PlotError::of)?;
         let words = font(13.0, &FAINT).pos(Pos::new(HPos::Left, VPos::Center));

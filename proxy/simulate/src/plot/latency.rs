@@ -43,9 +43,9 @@ pub(super) fn draw(area: &Canvas<'_>, report: &Report) -> Result<(), PlotError> 
         .y_label_formatter(&|seconds| time(*seconds))
         .draw()
         .map_err(PlotError::of)?;
-    let width = 0.8 / report.policies.len().max(1) as f64;
+    let width = 0.9 / report.policies.len().max(1) as f64;
     for (group, name) in NAMES.iter().enumerate() {
-        let left = group as f64 + 0.1;
+        let left = group as f64 + 0.05;
         for (place, policy) in report.policies.iter().enumerate() {
             let value = values(&policy.latency_seconds)[group];
             if policy.served == 0 || value <= 0.0 {
@@ -56,7 +56,7 @@ pub(super) fn draw(area: &Canvas<'_>, report: &Report) -> Result<(), PlotError> 
             let bar = Rectangle::new(corners, of_policy(policy.policy).filled());
             // Close together, so without the space.
             let words = time(value).replace(' ', "");
-            let above = font(9.0, &FAINT).pos(Pos::new(HPos::Center, VPos::Bottom));
+            let above = font(8.5, &FAINT).pos(Pos::new(HPos::Center, VPos::Bottom));
             let label = Text::new(words, (from + width / 2.0, value * 1.04), above);
             chart.draw_series([bar]).map_err(PlotError::of)?;
             chart.draw_series([label]).map_err(PlotError::of)?;

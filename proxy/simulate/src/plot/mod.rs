@@ -13,6 +13,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, RGBColor};
 
 use crate::report::Report;
+use crate::text::grouped;
 use look::{BACKGROUND, FAINT, INK, font, of_policy};
 
 /// Pixels.
@@ -64,7 +65,8 @@ pub fn plot(report: &Report) -> Result<String, PlotError> {
 fn head(area: &Canvas<'_>, report: &Report) -> Result<(), PlotError> {
     let requests = report.policies.first().map_or(0, |policy| policy.requests);
     let line = format!(
-        "{requests} requests in {} s, {} instances, soft limit {}, hard limit {}, seed {}, others {}",
+        "{} requests in {} s, {} instances, soft limit {}, hard limit {}, seed {}, others {}",
+        grouped(requests),
         report.arrivals_seconds.round(),
         report.instances,
         report.soft_limit,
