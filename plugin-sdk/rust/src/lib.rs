@@ -30,6 +30,9 @@
 //! }
 //! ```
 //!
+//! The feature `allocator`, on by default, makes small allocations cheap; a plugin that brings an
+//! allocator of its own turns it off.
+//!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a file that Hither loads as it is.
 //! A plugin imports a capability exactly when it calls [`log`], [`metrics`], [`store`] or
 //! [`instances`]; the operator grants it by that name. On any other target those calls go to the
@@ -38,6 +41,9 @@
 // The generated code names this crate by its name, from inside as from outside.
 extern crate self as hither_plugin;
 
+#[cfg(all(feature = "allocator", target_arch = "wasm32", not(target_feature = "atomics")))]
+#[allow(unsafe_code, reason = "an allocator is unsafe by its trait")]
+mod allocator;
 #[doc(hidden)]
 pub mod bindings;
 mod export;

@@ -10,7 +10,7 @@ use crate::capability::Capabilities;
 use crate::engine::TABLE_ELEMENTS;
 use crate::fault::Abuse;
 use crate::run_time::RunTime;
-use crate::ticker::Waker;
+use crate::ticker::Running;
 
 /// The data of one instance's store.
 pub(crate) struct Guest {
@@ -27,12 +27,12 @@ pub(crate) struct Guest {
 impl Guest {
     pub(crate) fn new(
         memory: usize,
-        waker: Waker,
+        running: Arc<Running>,
         capabilities: Option<Arc<Capabilities>>,
     ) -> Self {
         Self {
             memory: Memory::new(memory),
-            run_time: RunTime::new(waker),
+            run_time: RunTime::new(running),
             capabilities,
             host_calls_left: 0,
             exchange: None,

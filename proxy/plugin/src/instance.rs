@@ -79,6 +79,7 @@ impl Instance {
                 load.optional(exports.response_filter.as_ref(), |it, s, i| it.load(s, i))?;
             Ok((lifecycle, routing, request_filter, response_filter))
         })();
+        store.data().run_time.end();
         match started {
             Ok((lifecycle, routing, request_filter, response_filter)) => {
                 Ok(Self { store, lifecycle, routing, request_filter, response_filter, calls: 0 })
@@ -94,6 +95,7 @@ impl Instance {
     ) -> Result<lifecycle::Manifest, Failure> {
         begin(&mut self.store, bounded, bounded.budget.startup, None, 0);
         let described = self.lifecycle.call_describe(&mut self.store);
+        self.end();
         described.map_err(|error| self.failure(&error))
     }
 
@@ -105,7 +107,9 @@ impl Instance {
         time: Duration,
     ) -> Result<(), Failure> {
         begin(&mut self.store, bounded, time, None, config.id);
-        match self.lifecycle.call_configure(&mut self.store, config.id, &config.json) {
+        let configured = self.lifecycle.call_configure(&mut self.store, config.id, &config.json);
+        self.end();
+        match configured {
             Ok(Ok(())) => Ok(()),
             Ok(Err(reason)) => Err(Failure::Unconfigured {
                 config: config.id,
@@ -119,6 +123,11 @@ impl Instance {
     pub(crate) fn begin(&mut self, bounded: &Bounded<'_>, exchange: u64, config: u32) {
         self.calls = self.calls.saturating_add(1);
         begin(&mut self.store, bounded, bounded.budget.time, Some(exchange), config);
+    }
+
+    /// The run has ended.
+    pub(crate) fn end(&self) {
+        self.store.data().run_time.end();
     }
 
     /// What an error of the last run was.

@@ -56,7 +56,7 @@ pub use manifest::{Manifest, Metric, MetricKind};
 pub use request::{Inputs, Protocol, RequestHead, ResponseHead, Values};
 pub use revision::{Report, Revision};
 pub use spec::{Budget, Config, Isolation, Spec};
-pub use ticker::TICK;
+pub use ticker::GRACE;
 pub use verdict::{
     Edits, Pair, Reply, RequestPatch, RequestVerdict, ResponsePatch, ResponseVerdict, Routing,
     Target,

@@ -153,7 +153,7 @@ fn describe(
     exports: &Exports,
 ) -> Result<Manifest, LoadError> {
     let bounded = Bounded { engine: &host.engine, budget };
-    let guest = Guest::new(budget.memory, host.ticker.waker(), None);
+    let guest = Guest::new(budget.memory, host.ticker.enrol(), None);
     let raw = Instance::start(&bounded, pre, exports, guest, budget.startup)
         .and_then(|mut instance| instance.describe(&bounded))
         .map_err(LoadError::Describe)?;

@@ -197,7 +197,7 @@ impl Revision {
         let (loaded, bounded) = (&self.loaded, self.loaded.bounded());
         let guest = Guest::new(
             loaded.budget.memory,
-            loaded.host.ticker.waker(),
+            loaded.host.ticker.enrol(),
             Some(Arc::clone(&self.capabilities)),
         );
         let mut instance = Instance::start(&bounded, &loaded.pre, &loaded.exports, guest, time)?;
@@ -230,6 +230,7 @@ impl Revision {
         let outcome = self.lease(&mut fresh).and_then(|(mut lease, mut instance)| {
             instance.begin(&self.loaded.bounded(), exchange, config);
             let returned = run(&mut instance, given);
+            instance.end();
             memory = instance.memory();
             let verdict = match returned {
                 None => pass,

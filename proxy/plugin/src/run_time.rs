@@ -2,17 +2,18 @@
 //! time that the scheduler keeps its thread waiting: on a machine under load that would fail calls
 //! which did nothing wrong. It knows no plugin and no clock but the thread's own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::UpdateDeadline;
 
-use crate::ticker::Waker;
+use crate::ticker::Running;
 
 /// Looked at on each tick during which the guest runs, which most calls never see.
 pub(crate) struct RunTime {
     spent: Spent,
-    waker: Waker,
+    running: Arc<Running>,
 }
 
 /// Processor time against a budget.
@@ -25,14 +26,19 @@ struct Spent {
 }
 
 impl RunTime {
-    pub(crate) fn new(waker: Waker) -> Self {
-        Self { spent: Spent::within(Duration::ZERO), waker }
+    pub(crate) fn new(running: Arc<Running>) -> Self {
+        Self { spent: Spent::within(Duration::ZERO), running }
     }
 
     /// A run begins.
     pub(crate) fn begin(&mut self, budget: Duration) {
         self.spent = Spent::within(budget);
-        self.waker.wake();
+        self.running.begin();
+    }
+
+    /// The run has ended.
+    pub(crate) fn end(&self) {
+        self.running.end();
     }
 
     /// A tick passed while the guest ran, or was kept from running.
@@ -41,7 +47,7 @@ impl RunTime {
             return UpdateDeadline::Interrupt;
         }
         // A run that waits long for the processor must not outlive the ticking.
-        self.waker.wake();
+        self.running.wake();
         UpdateDeadline::Continue(1)
     }
 }

@@ -38,7 +38,7 @@ impl Spec {
 /// How much one plugin may use. Whatever is not per call is per plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
-    /// Longest run of one call; it is ended within [`TICK`](crate::TICK) x 2 after that.
+    /// Longest run of one call; it is ended at most [`GRACE`](crate::GRACE) after that.
     /// Default 5 ms.
     pub time: Duration,
     /// Longest run of `describe`, and of starting and configuring an instance off the request path.

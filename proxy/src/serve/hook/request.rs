@@ -152,7 +152,8 @@ fn ask_plugins(
     let started = Instant::now();
     let end_of_stream = session.is_body_empty();
     let head = session.req_header_mut();
-    let original = head.uri.path_and_query().map(|target| target.as_str().to_owned());
+    // Its parts are shared, so keeping it copies nothing.
+    let original = head.uri.path_and_query().cloned();
     let context = RequestContext {
         exchange: ctx.id.exchange(),
         client: ctx.client,
@@ -162,8 +163,8 @@ fn ask_plugins(
         http_version: head.version,
     };
     let outcome = service.chain.on_request(head, &context, &mut ctx.exchange, &mut ctx.wish);
-    if head.uri.path_and_query().map(|target| target.as_str()) != original.as_deref() {
-        ctx.original_target = original.map(String::into_boxed_str);
+    if head.uri.path_and_query() != original.as_ref() {
+        ctx.original_target = original.map(|target| target.as_str().into());
     }
     ctx.times.plugins += started.elapsed();
     match outcome {
