@@ -15,16 +15,19 @@ const SOFT: u32 = 20;
 const HARD: u32 = 25;
 const SIZES: [usize; 4] = [10, 64, 10_000, 1_000_000];
 
-/// Instances of four regions, each in a round-trip class of its own.
-fn service(size: usize) -> Balancer {
-    let spec = |number: usize| InstanceSpec {
+fn spec(number: usize) -> InstanceSpec {
+    InstanceSpec {
         id: format!("i{number}"),
         address: String::new(),
         region: ["ams", "maa", "sea", "sin"][number % 4].into(),
         labels: Vec::new(),
         rtt: Some(Duration::from_millis([1, 9, 120, 250][number % 4])),
         payload: (),
-    };
+    }
+}
+
+/// Instances of four regions, each in a round-trip class of its own.
+fn service(size: usize) -> Balancer {
     let policy = Policy { soft_limit: SOFT, hard_limit: Some(HARD), ..Policy::default() };
     Balancer::new(policy, (0..size).map(spec).collect(), 1).expect("unique ids")
 }
@@ -89,5 +92,42 @@ fn labelled(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, pick_and_release, contended, labelled);
+/// One instance changes its class and back again, comes and goes, fails and recovers.
+fn changes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("one_change");
+    for size in [10_000, 1_000_000] {
+        let service = service(size);
+        let mut new = spec(size);
+        new.rtt = None;
+        service.put(new.clone()).expect("not too many");
+        let id = new.id.clone();
+        let mut now = Duration::ZERO;
+        let mut near = false;
+        group.bench_function(BenchmarkId::new("class", size), |bencher| {
+            bencher.iter(|| {
+                now += Duration::from_secs(2);
+                near = !near;
+                let rtt = Duration::from_millis(if near { 1 } else { 120 });
+                service.measured([(id.as_str(), Some(rtt))], now);
+            });
+        });
+        group.bench_function(BenchmarkId::new("health", size), |bencher| {
+            bencher.iter(|| {
+                near = !near;
+                service.set_healthy(&id, near)
+            });
+        });
+        // Averaged over the tables that must be made when free seats run out.
+        group.sample_size(10).measurement_time(Duration::from_secs(20));
+        group.bench_function(BenchmarkId::new("remove_and_put", size), |bencher| {
+            bencher.iter(|| {
+                service.remove(&id);
+                service.put(new.clone()).expect("not too many");
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pick_and_release, contended, labelled, changes);
 criterion_main!(benches);

@@ -26,18 +26,20 @@ pub(crate) struct Levels {
     filled: [AtomicU64; 2],
     /// Seats of each level.
     totals: Box<[AtomicU32]>,
+    /// Bits: [`WORDS`] of one level, as many of the next, and so on; then the next words of all
+    /// levels. A seat goes from a level to the one beside it, so that is where both should be.
     words: Box<[AtomicU64]>,
+    rows: usize,
     /// Words of one level.
     width: usize,
     /// Lowest first.
     layers: Box<[Layer]>,
 }
 
-/// Set bits of all levels, counted in equal spans.
+/// Set bits of all levels, counted in equal spans; laid out as the words are, by [`FAN`] counts.
 struct Layer {
     counts: Box<[AtomicU32]>,
-    /// Counts of one level.
-    width: usize,
+    rows: usize,
     /// Words under one count.
     span: usize,
 }
@@ -50,8 +52,9 @@ impl Levels {
         let mut span = WORDS;
         loop {
             let counts = width.div_ceil(span);
-            let zeros = (0..counts * rows).map(|_| AtomicU32::new(0)).collect();
-            layers.push(Layer { counts: zeros, width: counts, span });
+            let padded = counts.next_multiple_of(FAN) * rows;
+            let zeros = (0..padded).map(|_| AtomicU32::new(0)).collect();
+            layers.push(Layer { counts: zeros, rows, span });
             if counts <= FAN {
                 break;
             }
@@ -61,7 +64,8 @@ impl Levels {
             ladder,
             filled: [AtomicU64::new(0), AtomicU64::new(0)],
             totals: (0..rows).map(|_| AtomicU32::new(0)).collect(),
-            words: (0..width * rows).map(|_| AtomicU64::new(0)).collect(),
+            words: (0..width.next_multiple_of(WORDS) * rows).map(|_| AtomicU64::new(0)).collect(),
+            rows,
             width,
             layers: layers.into(),
         }
@@ -72,15 +76,21 @@ impl Levels {
         self.filled[usize::from(busy)].load(Relaxed)
     }
 
-    /// The bits of one level that may be set, in words.
-    fn row(&self, row: usize) -> &[AtomicU64] {
-        self.words.get(row * self.width..(row + 1) * self.width).unwrap_or(&[])
+    /// A word of one level, and those beside it under one count.
+    fn words(&self, row: usize, word: usize) -> &[AtomicU64] {
+        let start = (word / WORDS * self.rows + row) * WORDS;
+        self.words.get(start..start + WORDS).unwrap_or(&[])
+    }
+
+    /// The word with a seat's bit.
+    fn word(&self, row: usize, seat: usize) -> Option<&AtomicU64> {
+        self.words(row, seat / BITS).get(seat / BITS % WORDS)
     }
 
     /// Puts a seat into a level. Only for the one thread that writes.
     pub(crate) fn insert(&self, seat: usize, level: u8) {
         let row = self.ladder.row(level);
-        if let Some(word) = self.row(row).get(seat / BITS) {
+        if let Some(word) = self.word(row, seat) {
             word.store(word.load(Relaxed) | 1 << (seat % BITS), Relaxed);
         }
         for layer in &self.layers {
@@ -100,7 +110,7 @@ impl Levels {
     /// Takes a seat out of a level. Only for the one thread that writes.
     pub(crate) fn remove(&self, seat: usize, level: u8) {
         let row = self.ladder.row(level);
-        if let Some(word) = self.row(row).get(seat / BITS) {
+        if let Some(word) = self.word(row, seat) {
             word.store(word.load(Relaxed) & !(1 << (seat % BITS)), Relaxed);
         }
         for layer in &self.layers {
@@ -134,25 +144,21 @@ impl Levels {
             return None;
         }
         let mut left = rng.u32(0..total);
-        // The words under the count that the draw has come down to.
-        let (mut start, mut end) = (0, self.width);
+        // The first word under the count that the draw has come down to.
+        let mut start = 0;
         for layer in self.layers.iter().rev() {
-            let from = start / layer.span;
-            let to = end.div_ceil(layer.span);
-            let counts = layer.counts.get(row * layer.width + from..row * layer.width + to)?;
             let mut place = None;
-            for (number, count) in counts.iter().enumerate() {
+            for (number, count) in layer.counts(row, start).iter().enumerate() {
                 let count = count.load(Relaxed);
                 if left < count {
-                    place = Some(from + number);
+                    place = Some(number);
                     break;
                 }
                 left -= count;
             }
-            start = place? * layer.span;
-            end = (start + layer.span).min(self.width);
+            start += place? * layer.span;
         }
-        for (number, word) in self.row(row).get(start..end)?.iter().enumerate() {
+        for (number, word) in self.words(row, start).iter().enumerate() {
             let word = word.load(Relaxed);
             if left < word.count_ones() {
                 return Some((start + number) * BITS + nth_bit(word, left));
@@ -164,15 +170,24 @@ impl Levels {
 
     /// All seats of a level, for the rare case that some of them may not be drawn.
     pub(crate) fn seats(&self, level: u8) -> impl Iterator<Item = usize> {
-        let words = self.row(self.ladder.row(level)).iter().enumerate();
+        let row = self.ladder.row(level);
+        let words = (0..self.width).step_by(WORDS).flat_map(move |word| self.words(row, word));
         words
+            .enumerate()
             .flat_map(|(number, word)| bits(word.load(Relaxed)).map(move |bit| number * BITS + bit))
     }
 }
 
 impl Layer {
+    /// The counts of one level that are beside that of a word.
+    fn counts(&self, row: usize, word: usize) -> &[AtomicU32] {
+        let start = (word / self.span / FAN * self.rows + row) * FAN;
+        self.counts.get(start..start + FAN).unwrap_or(&[])
+    }
+
     fn count(&self, row: usize, seat: usize) -> Option<&AtomicU32> {
-        self.counts.get(row * self.width + seat / BITS / self.span)
+        let word = seat / BITS;
+        self.counts(row, word).get(word / self.span % FAN)
     }
 }
 
