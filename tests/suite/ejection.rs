@@ -46,12 +46,16 @@ async fn a_killed_instance_costs_only_what_it_held_and_is_back_when_it_recovers_
     assert!(took < Duration::from_secs(1), "ejected after {took:?}");
     let metrics = edge.metrics().await;
     assert_eq!(metrics.value("hither_instance_ejected", &[("instance", "i1")]), Some(1.0));
+    let event = edge.wait_for_event(SOON, "instance is ejected: its requests failed").await;
+    assert_eq!(event.text("instance"), Some("i1"));
     let back = OriginProcess::start_at(HITHER, "ams", address, &[]).await;
     edge.status_when(SOON, "the recovered one to serve", |status| {
         let it = member(status, "i1")?;
         (it["ejected_seconds"].is_null() && it["in_flight"].as_u64()? > 0).then_some(())
     })
     .await;
+    edge.wait_for_event(SOON, "instance is no longer ejected").await;
+    assert!(edge.metrics().await.sum("hither_ejections_total", &[]) >= 1.0);
     load.goes_on(300, SOON).await;
     let report = load.stop().await;
     assert_eq!(report.failed, failed, "{:#?}", report.failures);

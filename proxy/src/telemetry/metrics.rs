@@ -2,6 +2,7 @@
 //! looked up when a service is built, not when a request passes.
 
 use super::RequestFinished;
+use super::status_counters::StatusCounters;
 use crate::fault::Fault;
 use hither_plugin_host::Hook;
 use prometheus::{
@@ -12,7 +13,6 @@ use prometheus::{
     register_int_gauge_vec_with_registry as int_gauges,
     register_int_gauge_with_registry as int_gauge,
 };
-use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Seconds. From a cache hit's fraction of a millisecond to a slow report's minute.
@@ -37,6 +37,7 @@ pub(super) struct Metrics {
     retries: IntCounterVec,
     limit_decisions: IntCounterVec,
     health_changes: IntCounterVec,
+    ejections: IntCounterVec,
     lookups: IntCounterVec,
     pub(super) probes: IntCounterVec,
     faults: IntCounterVec,
@@ -134,6 +135,12 @@ impl Metrics {
                 "hither_health_changes_total",
                 "Instances that health checks found to be healthy or unhealthy anew.",
                 &["service", "to"],
+                r
+            )?,
+            ejections: counters!(
+                "hither_ejections_total",
+                "Instances put out of traffic for a while because their requests failed.",
+                &["service"],
                 r
             )?,
             lookups: counters!(
@@ -267,6 +274,7 @@ impl Metrics {
             decisions: self.decisions.clone(),
             retries: self.retries.with_label_values(labels),
             health_changes: self.health_changes.clone(),
+            ejections: self.ejections.with_label_values(labels),
             lookups: self.lookups.clone(),
             limit_decisions: self.limit_decisions.clone(),
         }
@@ -315,6 +323,7 @@ pub(crate) struct ServiceMetrics {
     decisions: IntCounterVec,
     retries: IntCounter,
     health_changes: IntCounterVec,
+    ejections: IntCounter,
     lookups: IntCounterVec,
     limit_decisions: IntCounterVec,
 }
@@ -361,6 +370,11 @@ impl ServiceMetrics {
         self.health_changes.with_label_values(&[self.service.as_str(), to]).inc();
     }
 
+    /// An instance was ejected.
+    pub(crate) fn ejected(&self) {
+        self.ejections.inc();
+    }
+
     /// DNS was asked for instances: "ok" or "failed".
     pub(crate) fn looked_up(&self, result: &str) {
         self.lookups.with_label_values(&[self.service.as_str(), result]).inc();
@@ -392,25 +406,6 @@ pub(crate) struct LimitCounters {
     pub(crate) refused: IntCounter,
     /// Would have refused, were it not in shadow.
     pub(crate) shadowed: IntCounter,
-}
-
-/// One counter per status, looked up once.
-struct StatusCounters {
-    family: IntCounterVec,
-    known: Box<[OnceLock<IntCounter>]>,
-}
-
-impl StatusCounters {
-    fn new(family: IntCounterVec) -> StatusCounters {
-        StatusCounters { family, known: (0..600).map(|_| OnceLock::new()).collect() }
-    }
-
-    fn get(&self, service: &str, status: u16) -> &IntCounter {
-        let place = usize::from(status).min(self.known.len() - 1);
-        self.known[place].get_or_init(|| {
-            self.family.with_label_values(&[service, itoa::Buffer::new().format(place)])
-        })
-    }
 }
 
 struct HookMetrics {

@@ -10,6 +10,7 @@ mod metrics;
 mod plugin_metrics;
 mod process;
 mod scrape;
+mod status_counters;
 
 pub(crate) use access::AccessLog;
 pub(crate) use connections::OpenConnection;

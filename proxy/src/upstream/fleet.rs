@@ -13,7 +13,7 @@ use crate::telemetry::ServiceMetrics;
 use hither_balance::{Balancer, Policy, SpecError};
 use hither_config::{InstanceChange, InstancePlan, Name, ServicePlan};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,8 @@ struct State {
     roster: Roster,
     members: HashMap<Name, Member>,
     resolver: Option<Arc<Resolver>>,
+    /// Who was, at the last look.
+    ejected: HashSet<Arc<str>>,
     /// What the balancer was told as a whole, last.
     told: Option<Settings>,
     /// Whether it serves: what was only built to be looked at asks nobody.
@@ -70,6 +72,7 @@ impl Fleet {
             roster,
             members: HashMap::new(),
             resolver: None,
+            ejected: HashSet::new(),
             told: None,
             serves: false,
         });
@@ -192,6 +195,27 @@ impl Fleet {
         self.balancer.advance(now);
     }
 
+    /// Tells who was ejected since the last look, and who is not any more. Costs nothing while no
+    /// request has failed.
+    pub(super) fn look_at_ejections(&self) {
+        let mut state = self.state.lock();
+        if state.ejected.is_empty() && self.balancer.next_advance().is_none() {
+            return;
+        }
+        let all = self.balancer.instances();
+        let ejected = all.iter().filter(|one| one.ejected_until.is_some());
+        let ejected: HashSet<Arc<str>> = ejected.map(|one| one.id.clone()).collect();
+        let service = &self.service;
+        for instance in ejected.difference(&state.ejected) {
+            self.metrics.ejected();
+            tracing::warn!(%service, %instance, "instance is ejected: its requests failed");
+        }
+        for instance in state.ejected.difference(&ejected) {
+            tracing::info!(%service, %instance, "instance is no longer ejected");
+        }
+        state.ejected = ejected;
+    }
+
     /// Who told of each instance.
     pub(crate) fn sources(&self) -> HashMap<Name, Source> {
         let state = self.state.lock();
@@ -242,13 +266,13 @@ impl Fleet {
 
     /// Makes the balancer and the watchers follow the roster.
     fn apply(self: &Arc<Self>, state: &mut State) -> Result<(), SpecError> {
-        let now = self.world.clock().now();
+        let (now, myself) = (self.world.clock().now(), Arc::downgrade(self));
         let mut before = std::mem::take(&mut state.members);
         let mut changed = Vec::new();
         for Entry { plan, source, draining } in state.roster.entries() {
             let old = before.remove(&plan.id);
             let kept = old.as_ref().map(|member| &member.watched);
-            let watched = Watched::next(self, &plan, &state.settings.checks, kept, now);
+            let watched = Watched::next(&myself, &plan, &state.settings.checks, kept, now);
             if state.serves {
                 self.watch(&watched, old.as_ref());
             }

@@ -1,8 +1,8 @@
 //! Instances: something to connect to, and something to keep an eye on.
 //!
 //! `fleet` holds the instances of one service and tells the balancer about them; `roster` says who
-//! they are, `dns` finds more of them; `world` asks how they are, when `schedule` says so; `window` and `verdict` say what the
-//! answers mean. Nothing here is on a request's way but `peer`.
+//! they are, `dns` finds more of them; `world` asks how they are, when `schedule` says so; `window`
+//! and `verdict` say what the answers mean. Nothing here is on a request's way but `peer`.
 
 mod ask;
 mod connects;

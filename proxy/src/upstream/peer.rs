@@ -1,5 +1,5 @@
-//! An instance's address in the form that Pingora connects to, and how long that took. With `serve`, the only place that
-//! names Pingora.
+//! An instance's address in the form that Pingora connects to, and how long that took. With `serve`,
+//! the only place that names Pingora.
 
 use super::connects::Connects;
 use pingora_core::protocols::tls::CustomALPN;

@@ -366,4 +366,66 @@ mod tests {
         roster.found(vec![instance("10.0.0.1-3", 3)]);
         assert_eq!(shown(&roster), ["10.0.0.1-3 3 dns!", "a 1 file", "b 2 file"]);
     }
+
+    mod any_order {
+        use super::*;
+        use proptest::prelude::*;
+
+        #[derive(Clone, Debug)]
+        enum Step {
+            Put(u8, Option<u16>, Option<bool>),
+            Remove(u8),
+            Written(Vec<(u8, u16)>),
+            Found(Vec<(u8, u16)>),
+        }
+
+        fn step() -> impl Strategy<Value = Step> {
+            let list = || prop::collection::vec((0_u8..6, 1_u16..6), 0..5);
+            prop_oneof![
+                (0_u8..6, prop::option::of(1_u16..6), any::<Option<bool>>())
+                    .prop_map(|(id, port, draining)| Step::Put(id, port, draining)),
+                (0_u8..6).prop_map(Step::Remove),
+                list().prop_map(Step::Written),
+                list().prop_map(Step::Found),
+            ]
+        }
+
+        fn plans(list: Vec<(u8, u16)>) -> Vec<InstancePlan> {
+            list.into_iter().map(|(id, port)| instance(&format!("i{id}"), port)).collect()
+        }
+
+        proptest! {
+            #[test]
+            fn ids_and_addresses_are_unique_and_a_refusal_changes_nothing(
+                steps in prop::collection::vec(step(), 1..40),
+            ) {
+                let mut roster = Roster::default();
+                for step in steps {
+                    let before = shown(&roster);
+                    let refused = match step {
+                        Step::Put(id, port, draining) => {
+                            let address = port.map(|port| ([127, 0, 0, 1], port).into());
+                            let change =
+                                InstanceChange { address, draining, ..InstanceChange::default() };
+                            roster.put(&name(&format!("i{id}")), &change, &name("sin")).is_err()
+                        }
+                        Step::Remove(id) => roster.remove(&name(&format!("i{id}"))).is_err(),
+                        Step::Written(list) => {
+                            roster.written(plans(list));
+                            false
+                        }
+                        Step::Found(list) => {
+                            roster.found(plans(list));
+                            false
+                        }
+                    };
+                    prop_assert!(!refused || shown(&roster) == before);
+                    let entries = roster.entries();
+                    let ids: HashSet<_> = entries.iter().map(|entry| &entry.plan.id).collect();
+                    let at: HashSet<_> = entries.iter().map(|entry| entry.plan.address).collect();
+                    prop_assert_eq!((ids.len(), at.len()), (entries.len(), entries.len()));
+                }
+            }
+        }
+    }
 }

@@ -28,7 +28,7 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    pub(super) fn new(fleet: &Arc<Fleet>, plan: &InstancePlan, connects: Arc<Connects>) -> Probe {
+    fn new(fleet: &Weak<Fleet>, plan: &InstancePlan, connects: Arc<Connects>) -> Probe {
         Probe { subject: Subject::new(fleet, plan), connects, window: Mutex::default() }
     }
 
@@ -55,7 +55,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    fn new(fleet: &Arc<Fleet>, instance: &InstancePlan, plan: &CheckPlan, now: Duration) -> Check {
+    fn new(fleet: &Weak<Fleet>, instance: &InstancePlan, plan: &CheckPlan, now: Duration) -> Check {
         Check {
             subject: Subject::new(fleet, instance),
             http2: instance.http2,
@@ -75,8 +75,8 @@ impl Check {
 }
 
 impl Subject {
-    fn new(fleet: &Arc<Fleet>, plan: &InstancePlan) -> Subject {
-        Subject { fleet: Arc::downgrade(fleet), id: plan.id.clone(), address: plan.address }
+    fn new(fleet: &Weak<Fleet>, plan: &InstancePlan) -> Subject {
+        Subject { fleet: fleet.clone(), id: plan.id.clone(), address: plan.address }
     }
 }
 
@@ -93,7 +93,7 @@ impl Watched {
     /// What an instance begins with, keeping from `before` what is about the same address and asked
     /// in the same way.
     pub(super) fn next(
-        fleet: &Arc<Fleet>,
+        fleet: &Weak<Fleet>,
         plan: &InstancePlan,
         checks: &[CheckPlan],
         before: Option<&(InstancePlan, Watched)>,
@@ -118,5 +118,67 @@ impl Watched {
     /// All checks pass; an instance without checks is healthy as far as anybody knows.
     pub(super) fn healthy(&self) -> bool {
         self.checks.iter().all(|check| check.healthy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hither_config::CheckKind;
+    use std::collections::BTreeMap;
+    use std::num::NonZeroU32;
+
+    fn instance(port: u16, rtt: Option<Duration>) -> InstancePlan {
+        let name = |text| Name::new(text).expect("a name");
+        let address = ([127, 0, 0, 1], port).into();
+        let (id, region) = (name("a"), name("ams"));
+        InstancePlan { id, address, region, labels: BTreeMap::new(), rtt, http2: false }
+    }
+
+    fn check(interval: u64) -> CheckPlan {
+        CheckPlan {
+            kind: CheckKind::Tcp,
+            interval: Duration::from_secs(interval),
+            timeout: Duration::from_secs(2),
+            grace_period: Duration::ZERO,
+            failures: NonZeroU32::MIN,
+            successes: NonZeroU32::MIN,
+        }
+    }
+
+    fn next(plan: &InstancePlan, checks: &[CheckPlan], before: Option<Watched>) -> Watched {
+        let before = before.map(|watched| (instance(1, None), watched));
+        Watched::next(&Weak::new(), plan, checks, before.as_ref(), Duration::ZERO)
+    }
+
+    #[test]
+    fn what_requests_see_is_as_good_as_a_probe() {
+        let watched = next(&instance(1, None), &[], None);
+        let probe = watched.probe.expect("nothing is fixed");
+        let ms = Duration::from_millis;
+        assert_eq!(probe.take(Some(ms(9))).0, Some(ms(9)));
+        watched.connects.took(ms(7));
+        assert_eq!(probe.take(Some(ms(9))).0, Some(ms(7)));
+        let later: Vec<_> = (0..20).map(|_| probe.take(Some(ms(9))).0).collect();
+        assert_eq!((later[18], later[19]), (Some(ms(7)), Some(ms(9))));
+        for _ in 0..10 {
+            // Whoever answers requests is reached, although probes of it fail.
+            watched.connects.took(ms(8));
+            assert_eq!(probe.take(None).0, Some(ms(8)));
+        }
+    }
+
+    #[test]
+    fn what_is_known_stays_with_what_it_is_about() {
+        let first = next(&instance(1, None), &[check(1), check(2)], None);
+        assert!(first.checks[1].take(false, Duration::ZERO) && !first.healthy());
+        let (probe, ill) = (first.probe.clone().expect("a probe"), first.checks[1].clone());
+        let same = next(&instance(1, None), &[check(2), check(3)], Some(first));
+        assert!(Arc::ptr_eq(same.probe.as_ref().expect("a probe"), &probe));
+        assert!(Arc::ptr_eq(&same.checks[0], &ill) && !same.healthy());
+        let elsewhere = next(&instance(2, None), &[check(2)], Some(same));
+        assert!(!Arc::ptr_eq(elsewhere.probe.as_ref().expect("a probe"), &probe));
+        assert!(elsewhere.healthy(), "another server begins anew");
+        assert!(next(&instance(1, Some(Duration::ZERO)), &[], None).probe.is_none());
     }
 }

@@ -105,4 +105,41 @@ mod tests {
         window.measured(ms(1));
         assert_eq!(window.period(), PERIOD);
     }
+
+    /// Two instances in virtual time, one probe a second: a noisy route does not move its instance,
+    /// a route that has become longer moves it once.
+    #[test]
+    fn noise_moves_nobody_and_a_longer_route_moves_its_instance_once() {
+        use hither_balance::{Balancer, InstanceSpec, Policy};
+        let spec = |id: &str| InstanceSpec {
+            id: id.to_owned(),
+            address: id.to_owned(),
+            region: "ams".to_owned(),
+            labels: Vec::new(),
+            rtt: None,
+            payload: (),
+        };
+        let specs = vec![spec("moves"), spec("stays")];
+        let balancer = Balancer::new(Policy::default(), specs, 1).expect("ids differ");
+        let mut windows = [Window::default(), Window::default()];
+        let mut rng = fastrand::Rng::with_seed(3);
+        let mut classes = Vec::new();
+        for second in 0..200 {
+            let base = if second < 100 { 9 } else { 40 };
+            for (window, base) in windows.iter_mut().zip([base, 10]) {
+                window.measured(ms(base) + Duration::from_micros(rng.u64(0..9000)));
+            }
+            let rtts = ["moves", "stays"].into_iter().zip(windows.iter().map(Window::rtt));
+            balancer.measured(rtts, Duration::from_secs(second));
+            let now = balancer.instances();
+            let class =
+                |id: &str| now.iter().find(|one| *one.id == *id).map(|one| one.class.name());
+            if second >= SAMPLES as u64 {
+                classes.push((class("moves"), class("stays")));
+            }
+        }
+        classes.dedup();
+        let (near, far) = (Some("6-15ms"), Some("15-50ms"));
+        assert_eq!(classes, [(near, near), (far, near)]);
+    }
 }

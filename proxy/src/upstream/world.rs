@@ -28,6 +28,9 @@ const GAP: Duration = Duration::from_millis(1);
 /// So often the balancers are told the time.
 const TICK: Duration = Duration::from_millis(100);
 
+/// So often it is looked who is ejected, to tell of it.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Longer round trips are failures: the kernel has then sent its first packet twice.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -63,6 +66,7 @@ impl World {
             checks: Schedule::new(AT_ONCE, GAP),
             running: JoinSet::new(),
             fleets: Vec::new(),
+            next_look: Duration::ZERO,
             rng: Rng::new(),
         };
         (World { orders, clock }, watcher)
@@ -107,6 +111,7 @@ pub(crate) struct Watcher {
     checks: Schedule<Weak<Check>>,
     running: JoinSet<Ended>,
     fleets: Vec<Weak<Fleet>>,
+    next_look: Duration,
     rng: Rng,
 }
 
@@ -132,10 +137,17 @@ impl Watcher {
     /// A pick does what is due by itself; those that wait while nobody picks need this.
     fn advance(&mut self) {
         let now = self.clock.now();
+        let look = now >= self.next_look;
+        if look {
+            self.next_look = now + LOOK;
+        }
         self.fleets.retain(|fleet| {
             let fleet = fleet.upgrade();
             if let Some(fleet) = &fleet {
                 fleet.advance(now);
+                if look {
+                    fleet.look_at_ejections();
+                }
             }
             fleet.is_some()
         });
