@@ -18,15 +18,20 @@ const DRAINING: u64 = 1 << 33;
 const REMOVED: u64 = 1 << 34;
 const EJECTED: u64 = 1 << 35;
 
+/// It has sat elsewhere in the current table.
+const MOVED: u64 = 1 << 63;
+/// The largest soft limit that a handicap holds.
+const MOST_SOFT: u32 = i32::MAX as u32;
+
 const RTT_UNKNOWN: u32 = u32::MAX;
 const NO_SEAT: u32 = u32::MAX;
 
 /// What outlives a change of configuration.
 pub(crate) struct Live {
     word: AtomicU64,
-    /// [`Handicap`]: failures in the lower half, the soft limit in the upper one. Only written
-    /// under the lock of the health records.
-    handicap: AtomicU64,
+    /// What makes a look at the word alone not enough: 0 as a rule. [`Handicap`]'s failures in the
+    /// lower half and its soft limit in the upper one, which is at most 2^31, and [`MOVED`].
+    special: AtomicU64,
     /// Nanoseconds of the last change of class; only read and written under the queue's lock.
     class_since: AtomicU64,
     rtt: AtomicU32,
@@ -36,22 +41,19 @@ pub(crate) struct Live {
     rtt_fixed: AtomicBool,
     /// Failures are remembered that a success would change something about.
     failing: AtomicBool,
-    /// It has sat elsewhere in the current table.
-    moved: AtomicBool,
 }
 
 impl Live {
     pub(crate) fn new() -> Self {
         Self {
             word: AtomicU64::new(0),
-            handicap: AtomicU64::new(0),
+            special: AtomicU64::new(0),
             class_since: AtomicU64::new(0),
             rtt: AtomicU32::new(RTT_UNKNOWN),
             seat: AtomicU32::new(NO_SEAT),
             class: AtomicU8::new(RttClass::UNKNOWN.rank()),
             rtt_fixed: AtomicBool::new(false),
             failing: AtomicBool::new(false),
-            moved: AtomicBool::new(false),
         }
     }
 
@@ -110,14 +112,25 @@ impl Live {
         self.set(EJECTED, ejected);
     }
 
+    /// Whether the word says all about a seat: nothing is special about the instance.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.special.load(SeqCst) == 0
+    }
+
     pub(crate) fn handicap(&self) -> Handicap {
-        let packed = self.handicap.load(SeqCst);
-        Handicap { failures: packed as u32, soft: (packed >> 32) as u32 }
+        let special = self.special.load(SeqCst) & !MOVED;
+        Handicap { failures: special as u32, soft: (special >> 32) as u32 }
     }
 
     pub(crate) fn set_handicap(&self, handicap: Handicap) {
-        let packed = u64::from(handicap.failures) | u64::from(handicap.soft) << 32;
-        self.handicap.store(packed, SeqCst);
+        let soft = u64::from(handicap.soft.min(MOST_SOFT)) << 32;
+        let handicap = u64::from(handicap.failures) | soft;
+        let mut special = self.special.load(SeqCst);
+        while let Err(now) =
+            self.special.compare_exchange(special, special & MOVED | handicap, SeqCst, SeqCst)
+        {
+            special = now;
+        }
     }
 
     pub(crate) fn failing(&self) -> bool {
@@ -167,19 +180,19 @@ impl Live {
     /// Its seat in a new table.
     pub(crate) fn set_seat(&self, seat: u32) {
         self.seat.store(seat, SeqCst);
-        self.moved.store(false, SeqCst);
+        self.special.fetch_and(!MOVED, SeqCst);
     }
 
     /// Another seat in the same table.
     pub(crate) fn move_to(&self, seat: u32) {
-        self.moved.store(true, SeqCst);
+        self.special.fetch_or(MOVED, SeqCst);
         self.seat.store(seat, SeqCst);
     }
 
     /// Whether it sat there before it moved on. What it says of a table other than the current one
     /// may be wrong.
     pub(crate) fn has_left(&self, seat: usize) -> bool {
-        self.moved.load(SeqCst) && self.seat() != seat
+        self.special.load(SeqCst) & MOVED != 0 && self.seat() != seat
     }
 
     pub(crate) fn rtt(&self) -> Option<Duration> {

@@ -103,12 +103,17 @@ impl Seats {
         0..self.lives.len() + self.late.len()
     }
 
-    /// A look at a seat; one that does not exist gets nothing.
+    /// A look at a seat; one that does not exist, or that its instance has left, gets nothing.
     pub(crate) fn look(&self, seat: usize) -> Look {
-        let Some(live) = self.live(seat).filter(|live| !live.has_left(seat)) else {
-            return Look::NOTHING;
-        };
+        let Some(live) = self.live(seat) else { return Look::NOTHING };
         let word = live.word();
+        if live.is_plain() {
+            let load = if word < self.limits.hard { word } else { NO_ROOM };
+            return Look { word, load };
+        }
+        if live.has_left(seat) {
+            return Look::NOTHING;
+        }
         Look { word, load: self.limits.load(word, live.handicap()) }
     }
 
