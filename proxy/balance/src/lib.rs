@@ -8,7 +8,10 @@
 //! 2. What is preferred is tried first.
 //! 3. Open instances come before busy ones, full ones get nothing.
 //! 4. The closest class comes first, inside it the least loaded, and ties are drawn.
-//! 5. If everything eligible is full, requests wait in the order of their arrival and nobody
+//! 5. Who fails counts as more loaded, and gets nothing for a while after enough failures in a row
+//!    ([`Ejection`]); who is new or back can start slowly. Requests report how they ended by
+//!    [`Instance::succeeded`] and [`Instance::failed`], and time comes in as `now`.
+//! 6. If everything eligible is full, requests wait in the order of their arrival and nobody
 //!    overtakes.
 //!
 //! ```

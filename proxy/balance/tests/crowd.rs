@@ -1,5 +1,5 @@
-//! A hundred thousand requests wait: what that costs in memory and in turns. In a binary of its
-//! own, since it counts every allocation.
+//! What a hundred thousand waiting requests cost, in memory and in turns, and what an instance
+//! costs. In a binary of its own, since it counts every allocation.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as its tests do")]
 
@@ -7,6 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -40,22 +41,28 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn service() -> Balancer {
-    let spec = InstanceSpec {
-        id: "only".into(),
-        address: "10.0.0.1:80".into(),
-        region: "ams".into(),
+/// One test at a time, where they share a process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn spec(id: &str) -> InstanceSpec {
+    InstanceSpec {
+        id: id.into(),
+        address: String::new(),
+        region: String::new(),
         labels: Vec::new(),
         rtt: None,
         payload: (),
-    };
+    }
+}
+
+fn service() -> Balancer {
     let policy = Policy {
         soft_limit: 1,
         hard_limit: Some(1),
         max_waiting: Some(WAITERS),
         ..Policy::default()
     };
-    Balancer::new(policy, vec![spec], 1).expect("unique ids")
+    Balancer::new(policy, vec![spec("only")], 1).expect("unique ids")
 }
 
 fn poll(waiter: &mut Waiter<()>) -> Option<Permit<()>> {
@@ -67,6 +74,7 @@ fn poll(waiter: &mut Waiter<()>) -> Option<Permit<()>> {
 
 #[test]
 fn a_hundred_thousand_waiters_cost_little_and_are_served_in_their_order() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (balancer, mut rng) = (service(), Rng::with_seed(1));
     let mut pick = || balancer.pick(&Wanted::default(), &mut rng, Duration::ZERO);
     let Picked::Permit(mut permit) = pick() else { panic!("it has room") };
@@ -100,4 +108,24 @@ fn a_hundred_thousand_waiters_cost_little_and_are_served_in_their_order() {
     drop((permit, staying));
     let left = HELD.load(Relaxed).saturating_sub(before);
     assert!(left < 64 * 1024, "{left} bytes are left behind");
+}
+
+/// What the balancer keeps for an instance, but for the text of its id, address and labels: three
+/// heads of 16 bytes for that text, and the rest for counting and finding it.
+const MOST_PER_INSTANCE: usize = 320;
+
+#[test]
+fn an_instance_costs_little() {
+    const INSTANCES: usize = 10_000;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let specs: Vec<InstanceSpec> = (0..INSTANCES).map(|n| spec(&n.to_string())).collect();
+    let before = HELD.load(Relaxed);
+    let policy = Policy { hard_limit: Some(25), ..Policy::default() };
+    let balancer = Balancer::new(policy, specs, 1).expect("unique ids");
+    // The descriptions were counted before and are gone; what is left is the balancer's.
+    let described = INSTANCES * size_of::<InstanceSpec>();
+    let each = (HELD.load(Relaxed) + described - before) / INSTANCES;
+    println!("{each} bytes for each instance");
+    assert!(each <= MOST_PER_INSTANCE, "{each} bytes for each instance");
+    drop(balancer);
 }
