@@ -173,6 +173,8 @@ async fn instances_follow_dns_and_the_last_good_answer_is_kept() {
         edge.events().iter().filter(|event| event.message() == "DNS does not answer").count()
     };
     assert_eq!(complaints(&edge), 1, "told once");
+    let others = edge.events().into_iter().filter(|event| event.level() != "INFO").count();
+    assert_eq!(others, 1, "and by nobody else: {}", edge.report());
     dns.fail(false);
     dns.addresses("web.internal", 300, &[local(4)]);
     has_ids(&edge, &[id(4)]).await;

@@ -4,11 +4,12 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
 /// Starts logging. `level` is a word such as "info"; `HITHER_LOG` overrides it in the syntax of
-/// `tracing_subscriber::EnvFilter`. Pingora's own log lines pass only from errors up: each of its
+/// `tracing_subscriber::EnvFilter`. That DNS does not answer is told once, by ourselves. Pingora's own log lines pass only from errors up: each of its
 /// faults reaches the access log by our own way.
 pub(crate) fn init(json: bool, level: &str) {
-    let filter = EnvFilter::try_from_env("HITHER_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{level},pingora=off,h2=error,hyper=error")));
+    let filter = EnvFilter::try_from_env("HITHER_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(format!("{level},pingora=off,hickory=off,h2=error,hyper=error"))
+    });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
