@@ -5,7 +5,7 @@
 //! it is taken back or the process ends. Pure: must not know the balancer or who is asked.
 
 use hither_config::{InstanceChange, InstancePlan, Name};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 
 /// As many as a file may have; ids become label values of metrics.
@@ -40,6 +40,9 @@ pub(crate) struct Entry {
     pub(crate) source: Source,
     pub(crate) draining: bool,
 }
+
+/// An instance, who told of it, and whether it drains.
+type Shown<'a> = (&'a InstancePlan, Source, bool);
 
 /// Why an admin's wish is not followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,9 +129,15 @@ impl Roster {
 
     /// All instances, each id and each address once, in the order of their sources.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let mut ids = HashSet::new();
-        let mut addresses: HashSet<SocketAddr> = HashSet::new();
-        let mut entries = Vec::with_capacity(self.file.len() + self.found.len());
+        let entry =
+            |(plan, source, draining): Shown<'_>| Entry { plan: plan.clone(), source, draining };
+        self.shown().into_iter().map(entry).collect()
+    }
+
+    fn shown(&self) -> Vec<Shown<'_>> {
+        let most = self.file.len() + self.found.len() + self.said.len();
+        let (mut ids, mut addresses) = (HashSet::with_capacity(most), HashSet::with_capacity(most));
+        let mut shown = Vec::with_capacity(most);
         let base = self.file.iter().map(|plan| (plan, Source::File));
         let found = self.found.iter().map(|plan| (plan, Source::Dns));
         // An admin's address goes first where two would share one, then the file's.
@@ -137,8 +146,7 @@ impl Roster {
                 && addresses.insert(plan.address)
             {
                 ids.insert(id);
-                let (plan, draining) = (plan.clone(), said.draining);
-                entries.push(Entry { plan, source: Source::Admin, draining });
+                shown.push((plan, Source::Admin, said.draining));
             }
         }
         for (plan, source) in base.chain(found) {
@@ -146,11 +154,10 @@ impl Roster {
             let wanted = said.is_none_or(|said| said.instance == Wish::Base);
             if wanted && !ids.contains(&plan.id) && addresses.insert(plan.address) {
                 ids.insert(&plan.id);
-                let draining = said.is_some_and(|said| said.draining);
-                entries.push(Entry { plan: plan.clone(), source, draining });
+                shown.push((plan, source, said.is_some_and(|said| said.draining)));
             }
         }
-        entries
+        shown
     }
 
     /// An admin says something of an instance. What was removed comes back by it; a new instance
@@ -220,11 +227,10 @@ impl Roster {
     }
 
     fn is_free(&self, address: SocketAddr, id: &Name) -> Result<(), Refusal> {
-        let holders: HashMap<SocketAddr, Name> =
-            self.entries().into_iter().map(|entry| (entry.plan.address, entry.plan.id)).collect();
-        match holders.get(&address) {
-            Some(holder) if holder != id => {
-                Err(Refusal::AddressTaken { address, holder: holder.clone() })
+        let shown = self.shown();
+        match shown.into_iter().find(|(plan, ..)| plan.address == address) {
+            Some((holder, ..)) if holder.id != *id => {
+                Err(Refusal::AddressTaken { address, holder: holder.id.clone() })
             }
             _ => Ok(()),
         }
