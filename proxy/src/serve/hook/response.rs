@@ -1,7 +1,7 @@
 //! The instance's head on its way to the client.
 
-use super::{guard, outcome};
 use super::upstream_request::wanted_upgrade;
+use super::{guard, outcome};
 use crate::chain::{ResponseContext, ResponseOutcome};
 use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure};
