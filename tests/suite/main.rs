@@ -20,6 +20,7 @@ mod origin;
 mod queue;
 mod readme;
 mod reload;
+mod retries;
 mod routing;
 mod settled;
 mod simulate;

@@ -7,7 +7,7 @@ use crate::chain::{Exchange, Wish};
 use crate::fault::Fault;
 use crate::snapshot::{Edge, Endpoint, Service, Snapshot};
 use crate::telemetry::{ServiceMetrics, Times};
-use hither_balance::{Instance, Permit};
+use hither_balance::{Active, Instance, Permit, Retry};
 use hither_plugin_host::Reply;
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,6 +33,14 @@ pub(crate) struct Ctx {
     /// Instances that this request has failed on.
     pub(crate) tried: SmallVec<[Box<str>; 2]>,
     pub(crate) attempts: u8,
+    /// Counts the request among those that its service's retries are a share of.
+    pub(crate) active: Option<Active>,
+    /// The part of the retry budget that the attempt takes.
+    pub(crate) retry: Option<Retry>,
+    /// A connection that was closed in the pool has been replaced once.
+    pub(crate) stale: bool,
+    /// By then the last attempt must have the head of an answer.
+    pub(crate) tries_until: Option<Instant>,
     pub(crate) attempt_started: Option<Instant>,
     /// The waits of this attempt's connection; none over HTTP/2, where Pingora keeps them.
     pub(crate) deadlines: Option<Arc<Deadlines>>,
@@ -180,6 +188,10 @@ impl Ctx {
             place: None,
             tried: SmallVec::new(),
             attempts: 0,
+            active: None,
+            retry: None,
+            stale: false,
+            tries_until: None,
             attempt_started: None,
             deadlines: None,
             failure: None,
@@ -189,6 +201,17 @@ impl Ctx {
             body_bytes: 0,
             times: Times::default(),
             original_target: None,
+        }
+    }
+
+    /// How long the request may still wait for the head of an answer, where anything but the
+    /// service's usual times bounds it: a plugin, or attempts before this one.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let retry = self.tries_until.filter(|_| self.attempts > 1);
+        let retry = retry.map(|until| until.saturating_duration_since(Instant::now()));
+        match (self.wish.time_left(self.started), retry) {
+            (Some(plugin), Some(retry)) => Some(plugin.min(retry)),
+            (plugin, retry) => plugin.or(retry),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::route::Routes;
 use crate::serve::{HeadLimits, Patience};
 use crate::telemetry::Telemetry;
 use crate::upstream::{Fleet, Watcher, World};
+use hither_balance::{Allowance, RetryBudget};
 use hither_config::{ConcurrencyType, ListenerPlan, Name, Report, ServicePlan};
 use http::HeaderValue;
 use std::collections::BTreeMap;
@@ -174,11 +175,21 @@ impl Builder {
                 ConcurrencyType::Connections => Concurrency::Connections,
             },
             attempts: u8::try_from(plan.retry.attempts.get()).unwrap_or(u8::MAX),
+            retries: retries(before, plan),
             queue_timeout: plan.queue.timeout,
             first_byte: plan.timeouts.first_byte,
             idle: plan.timeouts.idle,
             max_body: plan.max_body.map(|size| size.bytes()),
         }))
+    }
+}
+
+/// What runs still counts under another allowance.
+fn retries(before: Option<&Arc<Service>>, plan: &ServicePlan) -> RetryBudget {
+    let allowance = Allowance { share: plan.retry.budget.as_percent(), ..Allowance::default() };
+    match before {
+        Some(before) => before.retries.allowing(allowance),
+        None => RetryBudget::new(allowance),
     }
 }
 

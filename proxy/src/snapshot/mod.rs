@@ -21,7 +21,7 @@ use crate::route::Routes;
 use crate::serve::Patience;
 use crate::telemetry::{ServiceMetrics, Telemetry};
 use crate::upstream::Fleet;
-use hither_balance::Balancer;
+use hither_balance::{Balancer, RetryBudget};
 use hither_config::Plan;
 use http::HeaderValue;
 use ipnet::IpNet;
@@ -65,6 +65,7 @@ pub(crate) struct Service {
     pub(crate) metrics: Arc<ServiceMetrics>,
     pub(crate) concurrency: Concurrency,
     pub(crate) attempts: u8,
+    pub(crate) retries: RetryBudget,
     pub(crate) queue_timeout: Duration,
     pub(crate) first_byte: Duration,
     /// Between two pieces of a body, in either direction.

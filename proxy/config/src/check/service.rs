@@ -60,7 +60,10 @@ impl Check<'_> {
             max_body: raw.max_body.map(|at| at.value),
             queue: queue(&raw.queue, &concurrency, instances.len()),
             concurrency,
-            retry: RetryPlan { attempts: NonZeroU32::new(raw.retry.attempts.value)? },
+            retry: RetryPlan {
+                attempts: NonZeroU32::new(raw.retry.attempts.value)?,
+                budget: raw.retry.budget.value,
+            },
             timeouts: TimeoutsPlan {
                 connect: raw.timeouts.connect.value,
                 first_byte: raw.timeouts.first_byte.value,

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::world::{CheckPlan, DnsPlan, EjectionPlan};
 use crate::value::{
-    ConcurrencyType, HostPattern, LimitKey, Name, PathPrefix, Rate, Size, SoftLimitScope, Spread,
+    ConcurrencyType, HostPattern, LimitKey, Name, PathPrefix, Rate, Share, Size, SoftLimitScope,
+    Spread,
 };
 
 /// `[service.NAME]`
@@ -87,6 +88,8 @@ pub struct QueuePlan {
 pub struct RetryPlan {
     /// Tries in all; 1 never tries again.
     pub attempts: NonZeroU32,
+    /// The share of the running requests that may be retries; at least 3 may.
+    pub budget: Share,
 }
 
 /// `[service.NAME.timeouts]`

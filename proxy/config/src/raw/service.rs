@@ -8,8 +8,8 @@ use super::world::{RawCheck, RawDns, RawEjection};
 use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
 use crate::value::{
-    ConcurrencyType, HostPattern, LabelValue, LimitKey, Name, PathPrefix, PeerAddress, Rate, Size,
-    SoftLimitScope, Spread,
+    ConcurrencyType, HostPattern, LabelValue, LimitKey, Name, PathPrefix, PeerAddress, Rate, Share,
+    Size, SoftLimitScope, Spread,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -176,6 +176,7 @@ impl Shape for RawQueue {
 #[derive(Debug)]
 pub(crate) struct RawRetry {
     pub(crate) attempts: At<u32>,
+    pub(crate) budget: At<Share>,
 }
 
 impl Shape for RawRetry {
@@ -186,6 +187,11 @@ impl Shape for RawRetry {
                 3,
                 1..=10,
                 "How often a request is tried in all, where trying again is safe; 1: never again.",
+            ),
+            budget: fields.or(
+                "budget",
+                Share::percent(20),
+                "This share of the running requests may be retries, and at least 3: so that retries do not multiply an overload.",
             ),
         }
     }

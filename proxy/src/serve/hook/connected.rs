@@ -14,7 +14,7 @@ pub(in crate::serve) fn run(digest: Option<&Digest>, reused: bool, ctx: &mut Ctx
     let reused = ctx.deadlines.as_ref().map_or(reused, |deadlines| deadlines.reused());
     if let Some(deadlines) = &ctx.deadlines {
         deadlines.begin(service.first_byte, service.idle);
-        if let Some(left) = ctx.wish.time_left(ctx.started) {
+        if let Some(left) = ctx.time_left() {
             deadlines.bound((Instant::now() + left).into());
         }
     }

@@ -10,6 +10,9 @@ use pingora_proxy::Session;
 /// Tells telemetry, then gives the place back.
 pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
     ctx.times.total = ctx.started.elapsed();
+    // Before it is told, so that whoever reads of it finds the budget as it will be.
+    ctx.retry = None;
+    ctx.active = None;
     let head = session.req_header();
     let failure = ctx.failure.as_ref();
     let written = session.response_written().map(|head| head.status.as_u16());

@@ -14,18 +14,23 @@ pub(in crate::serve) fn unreachable(ctx: &Ctx) {
 
 /// The exchange broke.
 pub(in crate::serve) fn broke(ctx: &Ctx, error: &Error, reused: bool) {
-    let deadlines = ctx.deadlines.as_ref();
-    let reused = deadlines.map_or(reused, |deadlines| deadlines.reused());
-    let late = deadlines.is_some_and(|deadlines| deadlines.late());
-    let closed = matches!(
-        error.etype(),
-        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError
-    );
-    let stale = reused && closed && !late;
+    let late = ctx.deadlines.as_ref().is_some_and(|deadlines| deadlines.late());
+    let stale = used_before(ctx, reused) && closed(error) && !late;
     let upstream = late || *error.esource() == ErrorSource::Upstream;
     if upstream && !stale && !ctx.answered {
         failed(ctx);
     }
+}
+
+/// Whether the attempt's connection lay in a pool before. Of our own, Pingora does not know it.
+pub(super) fn used_before(ctx: &Ctx, reused: bool) -> bool {
+    ctx.deadlines.as_ref().map_or(reused, |deadlines| deadlines.reused())
+}
+
+/// Whether the connection ended under the exchange.
+pub(super) fn closed(error: &Error) -> bool {
+    let kinds = [ErrorType::ConnectionClosed, ErrorType::ReadError, ErrorType::WriteError];
+    kinds.contains(error.etype())
 }
 
 /// The head of its answer is there.

@@ -31,11 +31,18 @@ pub(in crate::serve) async fn run(
         service.metrics.retried();
     }
     ctx.attempts = ctx.attempts.saturating_add(1);
+    ctx.active.get_or_insert_with(|| service.retries.enter());
     match place(shared, &service, session, ctx).await {
         Ok(place) => {
-            let peer = place.instance().payload().peer();
+            let mut peer = place.instance().payload().peer();
             ctx.place = Some(place);
-            ctx.attempt_started = Some(Instant::now());
+            let now = Instant::now();
+            ctx.attempt_started = Some(now);
+            ctx.tries_until.get_or_insert(now + service.first_byte);
+            if let Some(left) = ctx.time_left() {
+                let connect = &mut peer.options.connection_timeout;
+                *connect = Some(connect.map_or(left, |usual| usual.min(left)));
+            }
             Ok(peer)
         }
         Err(failure) => {
@@ -116,7 +123,9 @@ async fn wait(
 ) -> std::result::Result<Permit<Endpoint>, Failure> {
     service.metrics.not_picked("queued");
     let began = Instant::now();
-    let patience = ctx.wish.time_left(ctx.started).unwrap_or(service.queue_timeout);
+    // All attempts together wait in the queue as long as one may.
+    let usual = service.queue_timeout.saturating_sub(ctx.times.queue);
+    let patience = ctx.time_left().map_or(usual, |left| left.min(usual));
     let outcome = tokio::select! {
         biased;
         permit = waiter => permit.map_err(|refusal| refused(service, &refusal)),
@@ -124,7 +133,7 @@ async fn wait(
             service.metrics.dropped(Fault::ClientLeft.reason());
             Err(Fault::ClientLeft.into())
         }
-        () = tokio::time::sleep(patience.min(service.queue_timeout)) => {
+        () = tokio::time::sleep(patience) => {
             service.metrics.dropped(Fault::QueueTimeout.reason());
             Err(Failure { retry_after: Some(RETRY_AFTER_TIMEOUT), ..Fault::QueueTimeout.into() })
         }

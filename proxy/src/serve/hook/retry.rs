@@ -1,18 +1,19 @@
-//! May a failed attempt be repeated on another instance?
+//! May a failed attempt be repeated, and at whose expense?
+//!
+//! A retry takes a part of the service's retry budget and of the time that all attempts share. Only
+//! a connection that the instance had closed while it lay in the pool is replaced for nothing, once:
+//! it says nothing about the instance.
 
-use super::guard;
+use super::{guard, outcome};
 use crate::serve::classify::classify;
 use crate::serve::ctx::Ctx;
-use pingora_core::{Error, ErrorSource, ErrorType};
+use pingora_core::{Error, ErrorSource};
 use pingora_proxy::Session;
+use std::time::Duration;
 
 /// Nothing was sent: always safe to repeat elsewhere.
 pub(in crate::serve) fn after_connect(ctx: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
-    exclude_instance(ctx);
-    let retry = attempts_left(ctx);
-    if retry {
-        remember(ctx, &error);
-    }
+    let retry = elsewhere(ctx, &error);
     error.set_retry(retry);
     error
 }
@@ -25,41 +26,52 @@ pub(in crate::serve) fn after_send(
     mut error: Box<Error>,
     reused: bool,
 ) -> Box<Error> {
-    // Of our own connections Pingora does not know that they were used before.
-    let deadlines = ctx.deadlines.as_ref();
-    let reused = deadlines.map_or(reused, |deadlines| deadlines.reused());
-    let late = deadlines.is_some_and(|deadlines| deadlines.late());
-    let broke = !late
-        && *error.esource() == ErrorSource::Upstream
-        && matches!(
-            error.etype(),
-            ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError
-        );
     let repeatable = session.req_header().method.is_idempotent()
         && !session.as_ref().retry_buffer_truncated()
         && !ctx.answered
         && guard(session).is_none_or(|guard| guard.fault().is_none());
-    let retry = broke && repeatable && attempts_left(ctx);
-    // A pooled connection that the instance had closed says nothing about the instance.
-    if retry && !reused {
-        exclude_instance(ctx);
-        remember(ctx, &error);
-    }
+    let retry = repeatable && broke(ctx, &error) && again(ctx, &error, reused);
     error.set_retry(retry);
     error
 }
 
-/// Kept for the case that nobody else is there to try.
-fn remember(ctx: &mut Ctx, error: &Error) {
-    ctx.failure = Some(classify(error, None, ctx).into());
+/// The exchange broke off; waiting in vain is no reason to begin anew.
+fn broke(ctx: &Ctx, error: &Error) -> bool {
+    let late = ctx.deadlines.as_ref().is_some_and(|deadlines| deadlines.late());
+    !late && *error.esource() == ErrorSource::Upstream && outcome::closed(error)
 }
 
-fn attempts_left(ctx: &Ctx) -> bool {
-    ctx.sight.service().is_some_and(|service| ctx.attempts < service.attempts)
+fn again(ctx: &mut Ctx, error: &Error, reused: bool) -> bool {
+    let stale = outcome::used_before(ctx, reused) && !std::mem::replace(&mut ctx.stale, true);
+    if !stale {
+        return elsewhere(ctx, error);
+    }
+    // The attempt does not count.
+    ctx.attempts = ctx.attempts.saturating_sub(1);
+    true
 }
 
-fn exclude_instance(ctx: &mut Ctx) {
+/// Whether the request may be tried on another instance; then that is paid for.
+fn elsewhere(ctx: &mut Ctx, error: &Error) -> bool {
+    let Some(service) = ctx.sight.service() else { return false };
+    // What this attempt took is free for the next.
+    ctx.retry = None;
+    let enough = ctx.attempts < service.attempts && time_left(ctx);
+    ctx.retry = ctx.active.as_ref().filter(|_| enough).and_then(|active| active.retry());
+    if ctx.retry.is_none() {
+        return false;
+    }
     if let Some(id) = ctx.instance().map(|instance| instance.id().into()) {
         ctx.tried.push(id);
     }
+    // Kept for the case that nobody else is there to try.
+    ctx.failure = Some(classify(error, None, ctx).into());
+    true
+}
+
+/// Whether the time that all attempts share is not over.
+fn time_left(ctx: &Ctx) -> bool {
+    let over = |until: std::time::Instant| until <= std::time::Instant::now();
+    !ctx.tries_until.is_some_and(over)
+        && ctx.wish.time_left(ctx.started).is_none_or(|left| left > Duration::ZERO)
 }

@@ -23,6 +23,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Idle {
+    #[allow(clippy::vec_box, reason = "a connection is lent and kept without being copied")]
     /// The last of each list was used last: the first ones may grow old.
     by_address: HashMap<SocketAddr, Vec<Box<Wire>>>,
     count: usize,
