@@ -69,7 +69,7 @@ impl Scene {
         let mut config = format!(
             "{LISTENER}[service.web]\n[service.web.concurrency]\nsoft_limit = {}\nhard_limit = {HARD}\n\
              [service.web.queue]\nmax_waiting = 1000\ntimeout = \"60s\"\nshed_after = \"600s\"\n\
-             [service.web.retry]\nattempts = 5\n",
+             [service.web.retry]\nattempts = 5\nbudget = \"100%\"\n",
             1 + turn % HARD,
         );
         let present = if turn.is_multiple_of(2) { 3 } else { 2 };

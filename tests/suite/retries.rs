@@ -89,8 +89,9 @@ async fn a_connection_that_died_in_the_pool_is_no_attempt_and_no_failure() {
     let tables = instance("one", origin.address(), "rtt = \"0.5ms\"")
         + &instance("far", other.address(), "rtt = \"100ms\"");
     let edge = edge(settings, &tables).await;
+    let mut client = edge.connect().await;
     for _ in 0..4 {
-        edge.get("/").await.expect_status(200);
+        client.get("/").await.unwrap().expect_status(200);
     }
     assert!(origin.accepted() >= 4, "each connection served one request");
     let status = edge.status().await;
@@ -103,7 +104,11 @@ async fn a_connection_that_died_in_the_pool_is_no_attempt_and_no_failure() {
 async fn a_post_on_a_connection_that_died_in_the_pool_is_not_repeated() {
     let origin = forgetful().await;
     let edge = edge("", &instance("one", origin.address(), "")).await;
-    edge.get("/").await.expect_status(200);
-    let answer = edge.send(&Request::post("/", "once")).await.expect_status(502);
+    // One connection is one thread, which has a pool of its own.
+    let mut client = edge.connect().await;
+    client.get("/").await.unwrap().expect_status(200);
+    // Told once its connection lies in the pool.
+    edge.access_line(SOON, "the first request", |line| line["status"] == 200).await;
+    let answer = client.request(&Request::post("/", "once")).await.unwrap().expect_status(502);
     assert_eq!(answer.json()["reason"], "upstream_closed");
 }
