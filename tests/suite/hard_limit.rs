@@ -297,6 +297,57 @@ async fn a_connection_s_place_outlives_reloads_and_is_given_back_by_every_way_to
 }
 
 #[tokio::test]
+async fn streams_of_one_connection_wait_once_and_share_what_they_get() {
+    let (near, far) = (GateOrigin::start("near").await, GateOrigin::start("far").await);
+    near.open();
+    far.open();
+    let tables = instance("near", near.address(), "rtt = \"1ms\"")
+        + &instance("far", far.address(), "rtt = \"90ms\"");
+    let edge = Hither::builder(HITHER).config(by_connections(1, &tables)).start().await;
+    let mut first = edge.connect().await;
+    let mut second = edge.connect().await;
+    for client in [&mut first, &mut second] {
+        client.get("/").await.unwrap().expect_status(200);
+    }
+    counts(&edge, [1, 1], 0).await;
+    let third = H2::connect(edge.address(0)).await.unwrap();
+    let get = Request::get("/");
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        streams.push(third.open(&get, true).await.unwrap());
+    }
+    // One place is enough for a connection, so one waits for it.
+    counts(&edge, [1, 1], 1).await;
+    drop(first);
+    for stream in streams {
+        let answer = stream.response().await.unwrap().expect_status(200);
+        assert_eq!(answer.header("x-origin"), Some("near"));
+    }
+    counts(&edge, [1, 1], 0).await;
+    third.abort();
+    drop(second);
+    at_rest(&edge).await;
+}
+
+#[tokio::test]
+async fn a_websocket_holds_its_connection_s_place_until_it_is_closed() {
+    let origin = OriginProcess::start(HITHER, "ams").await;
+    let tables = instance("i0", origin.address(), "");
+    let edge = Hither::builder(HITHER).config(by_connections(1, &tables)).start().await;
+    let mut socket = WebSocket::connect(edge.address(0), "localhost", "/ws").await.unwrap();
+    socket.echo("hello").await.unwrap();
+    let mut late = edge.connect().await;
+    late.send(Request::get("/").bytes()).await.unwrap();
+    counts(&edge, [1, 0], 1).await;
+    socket.echo("still here").await.unwrap();
+    socket.close().await.unwrap();
+    late.read_response().await.unwrap().expect_status(200);
+    counts(&edge, [1, 0], 0).await;
+    drop(late);
+    at_rest(&edge).await;
+}
+
+#[tokio::test]
 async fn a_websocket_counts_until_it_is_closed() {
     let origin = OriginProcess::start(HITHER, "ams").await;
     let config = format!(

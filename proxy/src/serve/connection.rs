@@ -26,7 +26,12 @@ pub(crate) struct Connection {
     pub(crate) listener: Arc<str>,
     /// Places held by services whose concurrency counts connections: at most one per service.
     places: Mutex<Vec<Held>>,
+    /// For each such service: whose stream seeks the place that all streams will share.
+    turns: Mutex<Vec<(Arc<str>, Turn)>>,
 }
+
+/// Held by the one stream of a connection that seeks a place.
+pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
 
 impl Connection {
     pub(crate) fn new(peer: SocketAddr, listener: Arc<str>) -> Arc<Connection> {
@@ -43,7 +48,8 @@ impl Connection {
             peer_text: value(&address.to_string()),
             forwarded: value(&format!("for={node};proto=http")),
             listener,
-            places: Mutex::new(Vec::new()),
+            places: Mutex::default(),
+            turns: Mutex::default(),
         })
     }
 
@@ -64,6 +70,17 @@ impl Connection {
     /// The place this connection holds on an instance of `service`.
     pub(super) fn place(&self, service: &str) -> Option<Arc<Permit<Endpoint>>> {
         self.places.lock().iter().find(|(name, _)| &**name == service).map(|(_, p)| p.clone())
+    }
+
+    /// Streams of one connection share a place, so they take turns to seek it.
+    pub(super) fn turn(&self, service: &Arc<str>) -> Turn {
+        let mut turns = self.turns.lock();
+        if let Some((_, turn)) = turns.iter().find(|(name, _)| name == service) {
+            return turn.clone();
+        }
+        let turn = Turn::default();
+        turns.push((service.clone(), turn.clone()));
+        turn
     }
 
     /// Holds `permit` until the connection closes, unless another request was first.

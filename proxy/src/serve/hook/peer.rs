@@ -6,7 +6,8 @@ use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure, Place};
 use crate::shared::Shared;
 use crate::snapshot::{Concurrency, Endpoint, Service};
-use hither_balance::{Band, Permit, Picked, Refusal, Waiter, Wanted};
+use futures_util::FutureExt;
+use hither_balance::{Band, Permit, Picked, Refusal, Wanted};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -78,6 +79,15 @@ async fn place(
     if let Some(held) = connection.place(&service.name) {
         return Ok(Place::Connection(held));
     }
+    let turn = connection.turn(&service.name);
+    let _mine = match turn.clone().try_lock_owned() {
+        Ok(mine) => mine,
+        Err(_) => wait(service, turn.lock_owned().map(Ok), session, ctx).await?,
+    };
+    // Another stream may have found it meanwhile.
+    if let Some(held) = connection.place(&service.name) {
+        return Ok(Place::Connection(held));
+    }
     let permit = permit(shared, service, session, ctx).await?;
     Ok(Place::Connection(connection.hold(&service.name, permit)))
 }
@@ -97,7 +107,12 @@ async fn permit(
             Ok(permit)
         }
         Picked::Refused(refusal) => Err(refused(service, &refusal)),
-        Picked::Wait(waiter) => wait(service, waiter, session, ctx).await,
+        Picked::Wait(waiter) => {
+            service.metrics.not_picked("queued");
+            let permit = wait(service, waiter, session, ctx).await?;
+            service.metrics.waited(ctx.times.queue);
+            Ok(permit)
+        }
     }
 }
 
@@ -115,20 +130,20 @@ fn with_wanted<R>(wish: &Wish, tried: &[Box<str>], ask: impl FnOnce(&Wanted<'_>)
     ask(&Wanted { require: &require, prefer: &prefer, exclude: &exclude, affinity })
 }
 
-async fn wait(
+/// Waits for its turn as long as the service and the request allow, and the client is there.
+async fn wait<T>(
     service: &Service,
-    waiter: Waiter<Endpoint>,
+    turn: impl Future<Output = std::result::Result<T, Refusal>>,
     session: &mut Session,
     ctx: &mut Ctx,
-) -> std::result::Result<Permit<Endpoint>, Failure> {
-    service.metrics.not_picked("queued");
+) -> std::result::Result<T, Failure> {
     let began = Instant::now();
     // All attempts together wait in the queue as long as one may.
     let usual = service.queue_timeout.saturating_sub(ctx.times.queue);
     let patience = ctx.time_left().map_or(usual, |left| left.min(usual));
     let outcome = tokio::select! {
         biased;
-        permit = waiter => permit.map_err(|refusal| refused(service, &refusal)),
+        got = turn => got.map_err(|refusal| refused(service, &refusal)),
         () = client_left(session) => {
             service.metrics.dropped(Fault::ClientLeft.reason());
             Err(Fault::ClientLeft.into())
@@ -139,9 +154,6 @@ async fn wait(
         }
     };
     ctx.times.queue += began.elapsed();
-    if outcome.is_ok() {
-        service.metrics.waited(began.elapsed());
-    }
     outcome
 }
 
