@@ -29,5 +29,6 @@ mod support;
 mod swaps;
 mod telemetry;
 mod upstream_faults;
+mod upstream_pace;
 mod walls;
 mod worked_example;
