@@ -82,7 +82,7 @@ impl ProxyHttp for Handler {
         ctx: &mut Box<Ctx>,
         error: Box<Error>,
     ) -> Box<Error> {
-        hook::outcome::unreachable(ctx);
+        hook::outcome::unreachable(ctx, &error);
         hook::retry::after_connect(ctx, error)
     }
 

@@ -7,9 +7,11 @@ use crate::serve::ctx::Ctx;
 use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
 
-/// It could not be connected to.
-pub(in crate::serve) fn unreachable(ctx: &Ctx) {
-    failed(ctx);
+/// It could not be connected to, unless that was for want of something on this side.
+pub(in crate::serve) fn unreachable(ctx: &Ctx, error: &Error) {
+    if !matches!(error.etype(), ErrorType::SocketError | ErrorType::BindError) {
+        failed(ctx);
+    }
 }
 
 /// The exchange broke.

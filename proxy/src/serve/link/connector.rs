@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use pingora_core::connectors::http::custom::{Connection, Connector};
 use pingora_core::upstreams::peer::Peer;
 use pingora_core::{Error, ErrorType, Result};
+use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
@@ -22,6 +23,9 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(60))
     .with_interval(Duration::from_secs(10))
     .with_retries(3);
+
+/// Out of descriptors, or of memory for them.
+const OUR_OWN: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
 
 /// One thread's connections to instances.
 pub(in crate::serve) struct Links {
@@ -85,7 +89,12 @@ async fn connect(address: SocketAddr, patience: Option<Duration>) -> Result<TcpS
     Ok(io)
 }
 
+/// Of the two kinds of failure, `SocketError` and `BindError` are this machine's own: they say
+/// nothing about the instance.
 fn kind(error: &io::Error) -> ErrorType {
+    if Errno::from_io_error(error).is_some_and(|errno| OUR_OWN.contains(&errno)) {
+        return ErrorType::SocketError;
+    }
     match error.kind() {
         io::ErrorKind::TimedOut => ErrorType::ConnectTimedout,
         io::ErrorKind::ConnectionRefused => ErrorType::ConnectRefused,
@@ -94,5 +103,21 @@ fn kind(error: &io::Error) -> ErrorType {
         }
         io::ErrorKind::AddrNotAvailable => ErrorType::BindError,
         _ => ErrorType::ConnectError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_is_told_from_what_the_instance_did() {
+        let kind = |errno: Errno| kind(&io::Error::from(errno));
+        assert_eq!(kind(Errno::MFILE), ErrorType::SocketError);
+        assert_eq!(kind(Errno::ADDRNOTAVAIL), ErrorType::BindError);
+        assert_eq!(kind(Errno::CONNREFUSED), ErrorType::ConnectRefused);
+        assert_eq!(kind(Errno::HOSTUNREACH), ErrorType::ConnectNoRoute);
+        assert_eq!(kind(Errno::TIMEDOUT), ErrorType::ConnectTimedout);
+        assert_eq!(kind(Errno::ACCESS), ErrorType::ConnectError);
     }
 }
