@@ -36,6 +36,9 @@ impl RequestMessage for RequestHeader {
     }
 
     fn apply(&mut self, edits: &Edits) {
+        if edits.is_empty() {
+            return;
+        }
         with_parts(self, |parts| edits.apply(&mut parts.headers));
     }
 
