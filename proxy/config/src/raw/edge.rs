@@ -59,7 +59,7 @@ impl Shape for RawEdge {
             ),
             upstream_keepalive: fields.bounded(
                 "upstream_keepalive",
-                128,
+                1024,
                 0..=MOST_IDLE,
                 "Idle connections to instances that each thread keeps.",
             ),
