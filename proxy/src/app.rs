@@ -2,6 +2,7 @@
 
 use crate::admin::Admin;
 use crate::chain::{PluginEnvironment, PluginLoader};
+use crate::explain::{self, Explanation, Question, Source};
 use crate::origin::{Origin, OriginSpec};
 use crate::reload::{Change, Reloader};
 use crate::serve::{Bound, Listeners, Stage, Worker};
@@ -52,6 +53,23 @@ pub(crate) fn check(config: &Path) -> Result<(), Rejection> {
     let telemetry = telemetry(AccessLog::off())?;
     let (builder, ..) = builder(&materials.plan, &telemetry);
     builder.build(&materials, None).map(drop)
+}
+
+/// Explains what a request would get from an edge that has just begun to run with `config`: every
+/// instance well and idle, round trips known where they are fixed, DNS not asked.
+///
+/// # Errors
+/// The configuration is not usable, or what is asked cannot be a request.
+pub(crate) fn explain(config: &Path, question: &Question) -> Result<Explanation, Rejection> {
+    let materials = Materials::read(config)?;
+    let telemetry = telemetry(AccessLog::off())?;
+    let (builder, _, environment) = builder(&materials.plan, &telemetry);
+    let snapshot = builder.build(&materials, None)?.snapshot;
+    // Plugins may ask for the instances.
+    let shared = Shared::new(snapshot.clone(), telemetry);
+    environment.serves(&shared);
+    explain::explain(&snapshot, question, Source::File)
+        .map_err(|bad| Rejection::Other(bad.to_string()))
 }
 
 fn telemetry(access: AccessLog) -> Result<Arc<Telemetry>, Rejection> {

@@ -4,11 +4,13 @@
 //!
 //! ```text
 //! client -> serve/accept -> serve/guard (the whole head, checked and timed)
-//!        -> serve/ctx pins one snapshot -> route -> limits -> chain (plugins)
+//!        -> serve/ctx pins one snapshot -> decide: route -> limits -> chain (plugins)
 //!        -> hither-balance picks an instance, or the request waits its turn
 //!        -> upstream request -> instance -> response -> chain, backwards -> client
 //!        -> telemetry: one event becomes metrics and an access-log line
 //! ```
+//!
+//! What would happen to a request, and why, is told by `explain`, which asks `decide` as `serve` does.
 //!
 //! A swap's way: `reload` -> `snapshot/build` -> one atomic store in `shared` -> drain.
 //! The composition root is `app`; the command line is `cli`.
@@ -17,11 +19,14 @@ mod admin;
 mod app;
 mod chain;
 pub mod cli;
+mod decide;
+mod explain;
 mod fault;
 mod host_facts;
 mod origin;
 mod reload;
 mod route;
+mod secret;
 mod serve;
 mod shared;
 mod snapshot;

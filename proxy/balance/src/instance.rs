@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::core::Core;
 use crate::live::Live;
+use crate::rtt::RttClass;
 use crate::seats::Seats;
 
 /// A name and a value, such as `version` and `stable`.
@@ -105,6 +106,11 @@ impl<T> Instance<T> {
     /// Its round trip, if one is fixed or was measured.
     pub fn rtt(&self) -> Option<Duration> {
         self.live.rtt()
+    }
+
+    /// The class of its round trip, after hysteresis.
+    pub fn class(&self) -> RttClass {
+        self.live.class()
     }
 
     /// A request succeeded here: it connected and got an answer that is no 5xx. Costs one look

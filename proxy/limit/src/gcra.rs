@@ -40,11 +40,7 @@ impl Gcra {
 
     /// What [`Gcra::check`] would say, without charging.
     pub fn peek(&self, quota: &Quota, now: u64, cost: u32) -> Decision {
-        let tat = self.tat.load(Relaxed);
-        match quota.charge(tat, now, cost) {
-            Ok(_) => quota.passed(tat, now),
-            Err(wait) => quota.held(tat, now, wait),
-        }
+        quota.seen(self.tat(), now, cost)
     }
 
     pub(crate) fn charge(&self, quota: &Quota, now: u64, cost: u32) -> Result<Charge, Decision> {

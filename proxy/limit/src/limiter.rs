@@ -89,7 +89,7 @@ enum Charged<'a> {
 /// What the limits said to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Whether the last verdict refused the request.
+    /// Whether one of the verdicts refuses the request.
     refused: bool,
     verdicts: SmallVec<[(u32, Decision); 2]>,
 }
@@ -167,6 +167,26 @@ impl Limiter {
         outcome
     }
 
+    /// What every limit says of such a request at `now`, without charging any: unlike
+    /// [`Limiter::check`] it goes on after one that refuses.
+    pub fn peek(&self, subject: &Subject, cost: u32, now: u64) -> Outcome {
+        let mut outcome = Outcome { refused: false, verdicts: SmallVec::new() };
+        let mut key: Option<Key> = None;
+        for number in &self.order {
+            let Some(limit) = self.limits.get(*number as usize) else { continue };
+            let decision = match &limit.count {
+                Count::Service(count) => count.peek(&limit.quota, now, cost),
+                Count::Client(count) => {
+                    let key = key.get_or_insert_with(|| self.seed.client(subject.client));
+                    count.peek(&limit.quota, key, now, cost)
+                }
+            };
+            outcome.verdicts.push((*number, decision));
+            outcome.refused |= !decision.allowed && !limit.spec.shadow;
+        }
+        outcome
+    }
+
     /// The value of `RateLimit-Policy`: every enforced limit, the same for all answers. `None` if
     /// nothing is enforced.
     pub fn policy(&self) -> Option<&str> {
@@ -180,10 +200,15 @@ impl Limiter {
 
     /// The limit that refused the request, if one did.
     pub fn refusal(&self, outcome: &Outcome) -> Option<Verdict<'_>> {
-        outcome.refused.then(|| outcome.verdicts.last()).flatten().and_then(|v| self.verdict(v))
+        if outcome.allowed() {
+            return None;
+        }
+        let mut verdicts = outcome.verdicts.iter().filter_map(|verdict| self.verdict(verdict));
+        verdicts.find(|verdict| !verdict.decision.allowed && !verdict.spec.shadow)
     }
 
-    /// Everything that was asked, in the order of asking; the one that refused is the last.
+    /// Everything that was asked, in the order of asking. After a check the one that refused is the
+    /// last.
     pub fn verdicts<'a>(&'a self, outcome: &'a Outcome) -> impl Iterator<Item = Verdict<'a>> {
         outcome.verdicts.iter().filter_map(|verdict| self.verdict(verdict))
     }

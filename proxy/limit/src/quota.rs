@@ -70,6 +70,14 @@ impl Quota {
         }
     }
 
+    /// What a charge would say, of a bucket that stays as it is.
+    pub(crate) fn seen(&self, tat: u64, now: u64, cost: u32) -> Decision {
+        match self.charge(tat, now, cost) {
+            Ok(_) => self.passed(tat, now),
+            Err(wait) => self.held(tat, now, wait),
+        }
+    }
+
     pub(crate) fn passed(&self, tat: u64, now: u64) -> Decision {
         let filled = tat.saturating_sub(now);
         Decision { allowed: true, by_parent: false, quota: *self, filled, wait: 0 }

@@ -71,6 +71,17 @@ impl KeyedGcra {
         }
     }
 
+    /// As [`Gcra::peek`], for one key.
+    pub fn peek(&self, quota: &Quota, key: &Key, now: u64, cost: u32) -> Decision {
+        let tat = {
+            let mut shard = self.shard(key).lock();
+            let known = shard.find(key.mark).map(|tat| *tat);
+            // Where a key would begin that is new or was forgotten, whoever then counts it.
+            known.unwrap_or_else(|| self.parent(key).tat().max(shard.floor()))
+        };
+        quota.seen(tat, now, cost)
+    }
+
     pub(crate) fn charge(
         &self,
         quota: &Quota,

@@ -67,6 +67,7 @@ const fn head() -> RequestHead<'static> {
         exchange: 1,
         now_ms: 1_700_000_000_000,
         config: 0,
+        rehearsal: false,
         method: &Method::GET,
         protocol: Protocol::Http11,
         tls: false,

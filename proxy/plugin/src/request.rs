@@ -28,6 +28,9 @@ pub struct RequestHead<'a> {
     pub now_ms: u64,
     /// Which configuration applies.
     pub config: u32,
+    /// Somebody only asks what would be said: how the call ends does not count in the breaker. What
+    /// the plugin does meanwhile (logs, stores, measures) is done.
+    pub rehearsal: bool,
     /// The method.
     pub method: &'a Method,
     /// What the client spoke.

@@ -46,6 +46,20 @@ impl<T> Report<T> {
     }
 }
 
+/// What a call is made for.
+#[derive(Clone, Copy)]
+struct Occasion {
+    exchange: u64,
+    config: u32,
+    rehearsal: bool,
+}
+
+impl RequestHead<'_> {
+    fn occasion(&self) -> Occasion {
+        Occasion { exchange: self.exchange, config: self.config, rehearsal: self.rehearsal }
+    }
+}
+
 /// One configuration, and the inputs that its calls are given.
 struct Configured {
     config: Config,
@@ -142,24 +156,18 @@ impl Revision {
 
     /// `routing.select`. A plugin without this hook passes.
     pub fn select(&self, request: &RequestHead<'_>) -> Report<Routing> {
-        self.call(
-            request.exchange,
-            request.config,
-            judge::routing,
-            Routing::Pass,
-            |instance, given| {
-                let hook = instance.routing.as_ref()?;
-                let values = Values::read(request.inputs, &given.request);
-                let inputs = values.lowered();
-                Some(hook.call_select(&mut instance.store, request.lowered(&inputs)))
-            },
-        )
+        self.call(request.occasion(), judge::routing, Routing::Pass, |instance, given| {
+            let hook = instance.routing.as_ref()?;
+            let values = Values::read(request.inputs, &given.request);
+            let inputs = values.lowered();
+            Some(hook.call_select(&mut instance.store, request.lowered(&inputs)))
+        })
     }
 
     /// `request-filter.on-request`. A plugin without this hook passes.
     pub fn on_request(&self, request: &RequestHead<'_>) -> Report<RequestVerdict> {
         let pass = RequestVerdict::Pass;
-        self.call(request.exchange, request.config, judge::request, pass, |instance, given| {
+        self.call(request.occasion(), judge::request, pass, |instance, given| {
             let hook = instance.request_filter.as_ref()?;
             let values = Values::read(request.inputs, &given.request);
             let inputs = values.lowered();
@@ -171,7 +179,9 @@ impl Revision {
     /// without this hook passes.
     pub fn on_response(&self, response: &ResponseHead<'_>, memo: u64) -> Report<ResponseVerdict> {
         let pass = ResponseVerdict::Pass;
-        self.call(response.exchange, response.config, judge::response, pass, |instance, given| {
+        let occasion =
+            Occasion { exchange: response.exchange, config: response.config, rehearsal: false };
+        self.call(occasion, judge::response, pass, |instance, given| {
             let hook = instance.response_filter.as_ref()?;
             let values = Values::read(response.inputs, &given.response);
             let inputs = values.lowered();
@@ -211,8 +221,7 @@ impl Revision {
     /// such hook.
     fn call<R, T>(
         &self,
-        exchange: u64,
-        config: u32,
+        Occasion { exchange, config, rehearsal }: Occasion,
         judge: impl FnOnce(R, Bounds) -> Result<T, Wrong>,
         pass: T,
         run: impl FnOnce(&mut Instance, &Configured) -> Option<wasmtime::Result<R>>,
@@ -222,7 +231,7 @@ impl Revision {
             return Report::not_called(Err(Failure::Unconfigured { config, reason }));
         };
         let begin = Instant::now();
-        let Some(ticket) = self.gate.ask(begin) else {
+        let Some(ticket) = self.gate.ask(begin, rehearsal) else {
             return Report::not_called(Err(Failure::Open));
         };
         let mut fresh = false;
@@ -252,7 +261,9 @@ impl Revision {
             Err(failure) if failure.blames_plugin() => End::Failed,
             Err(_) => End::NotMade,
         };
-        self.gate.tell(begin + time, &ticket, end);
+        if !rehearsal {
+            self.gate.tell(begin + time, &ticket, end);
+        }
         Report { outcome, time, memory, fresh }
     }
 
@@ -297,9 +308,13 @@ impl Default for Gate {
 }
 
 impl Gate {
-    fn ask(&self, now: Instant) -> Option<Ticket> {
+    /// A rehearsal is no probe: only traffic may close a breaker.
+    fn ask(&self, now: Instant, rehearsal: bool) -> Option<Ticket> {
         if !self.open.load(Ordering::Relaxed) {
             return Some(Ticket::Usual);
+        }
+        if rehearsal {
+            return None;
         }
         self.breaker.lock().ask(now)
     }

@@ -1,16 +1,17 @@
 //! Who may use the admin API: whoever shows the token; without one, local programs but no web page.
 
 use super::{Answer, problem};
+use crate::secret::Secret;
 use http::{HeaderMap, StatusCode, header};
 use std::net::IpAddr;
 
 /// The rule of one admin listener.
 pub(super) struct Access {
-    token: Option<String>,
+    token: Option<Secret>,
 }
 
 impl Access {
-    pub(super) fn new(token: Option<String>) -> Access {
+    pub(super) fn new(token: Option<Secret>) -> Access {
         Access { token }
     }
 
@@ -24,12 +25,12 @@ impl Access {
     }
 }
 
-fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Box<Answer>> {
+fn check_token(token: &Secret, headers: &HeaderMap) -> Result<(), Box<Answer>> {
     let shown = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
         .unwrap_or_default();
-    if same(shown, token.as_bytes()) {
+    if token.is(shown) {
         return Ok(());
     }
     let mut answer = problem(StatusCode::UNAUTHORIZED, "show the token: Authorization: Bearer …");
@@ -37,11 +38,6 @@ fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Box<Answer>> {
         .headers_mut()
         .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
     Err(Box::new(answer))
-}
-
-/// In the same time wherever they differ.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (x, y)| sum | (x ^ y)) == 0
 }
 
 /// A page in a browser on this machine can send requests here too (by a form, or by a name that
@@ -83,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_token_is_asked_for_where_there_is_one() {
-        let access = Access::new(Some("secret".to_owned()));
+        let access = Access::new(Secret::new("secret"));
         assert!(access.check(&headers(&[("authorization", "Bearer secret")])).is_ok());
         for wrong in ["Bearer secre", "Bearer secret2", "secret", "Basic secret"] {
             let mut map = HeaderMap::new();

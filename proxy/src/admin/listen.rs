@@ -3,6 +3,7 @@
 use super::State;
 use super::access::Access;
 use crate::reload::Reloader;
+use crate::secret::Secret;
 use crate::serve::Stage;
 use crate::shared::Shared;
 use crate::snapshot::Rejection;
@@ -125,10 +126,7 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn read_token(path: &Path) -> Result<String, Rejection> {
-    let fail =
-        |why: String| Rejection::Other(format!("admin.token_file {}: {why}", path.display()));
-    let token = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    let token = token.trim().to_owned();
-    if token.is_empty() { Err(fail("it is empty".to_owned())) } else { Ok(token) }
+fn read_token(path: &Path) -> Result<Secret, Rejection> {
+    Secret::read(path)
+        .map_err(|why| Rejection::Other(format!("admin.token_file {}: {why}", path.display())))
 }

@@ -1,6 +1,7 @@
 //! The admin API: reads a snapshot, asks `reload`, and never reaches into `serve`.
 
 mod access;
+mod explain;
 mod instances;
 mod listen;
 mod plugins;
@@ -47,6 +48,7 @@ impl State {
             (&Method::GET, "/status") => json(StatusCode::OK, &status::status(&self)),
             (&Method::POST, "/reload") => reload::reload(self, request.uri().query()).await,
             (&Method::POST, "/reload/back") => reload::back(self).await,
+            (&Method::POST, "/explain") => explain::explain(self, request.into_body()).await,
             (&Method::POST, _) if path.starts_with("/plugins/") => {
                 plugins::swap(self, &path["/plugins/".len()..], request.into_body()).await
             }
@@ -54,7 +56,7 @@ impl State {
                 instances::change(self, &method, &path, request.into_body()).await
             }
             (_, "/live" | "/ready" | "/metrics" | "/status") => not_allowed("GET"),
-            (_, "/reload" | "/reload/back") => not_allowed("POST"),
+            (_, "/reload" | "/reload/back" | "/explain") => not_allowed("POST"),
             _ if path.starts_with("/plugins/") => not_allowed("POST"),
             _ if path.starts_with("/services/") => not_allowed("PUT, DELETE"),
             _ => problem(StatusCode::NOT_FOUND, "no such path; see the admin API in the README"),

@@ -1,5 +1,6 @@
 //! What the plugins of one request have said so far.
 
+use crate::decide::Record;
 use smallvec::SmallVec;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,8 @@ pub(crate) struct Exchange {
     seats: SmallVec<[Seat; 4]>,
     metadata: Vec<(String, String)>,
     now_ms: Option<u64>,
+    /// For whoever asks why; hardly ever there.
+    record: Option<Box<Record>>,
 }
 
 /// What one plugin left for its later hooks.
@@ -58,6 +61,23 @@ impl Exchange {
     /// `plugin.key` and value, for later plugins and the access log.
     pub(crate) fn metadata(&self) -> &[(String, String)] {
         &self.metadata
+    }
+
+    /// From now on it is written down what happens.
+    pub(crate) fn keep_record(&mut self) {
+        self.record.get_or_insert_default();
+    }
+
+    /// Writes down, if anything is.
+    pub(crate) fn write_down(&mut self, write: impl FnOnce(&mut Record)) {
+        if let Some(record) = &mut self.record {
+            write(record);
+        }
+    }
+
+    /// What was written down.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.as_deref()
     }
 
     /// The request's time, taken at its first plugin.

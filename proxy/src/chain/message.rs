@@ -3,8 +3,9 @@
 use super::inputs::Facts;
 use crate::snapshot::Edge;
 use hither_plugin_host::{Edits, Protocol, RequestHead, ResponseHead};
+use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use std::net::IpAddr;
 
 /// A request head that plugins read and whose changes have been judged.
@@ -29,6 +30,56 @@ pub(crate) trait RequestMessage {
     }
 }
 
+impl RequestMessage for Parts {
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path_and_query().map_or("/", PathAndQuery::as_str)
+    }
+
+    fn authority(&self) -> &str {
+        authority(&self.uri, &self.headers)
+    }
+
+    fn apply(&mut self, edits: &Edits) {
+        edits.apply(&mut self.headers);
+    }
+
+    fn set_path(&mut self, path: PathAndQuery) {
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = Some(path);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            self.uri = uri;
+        }
+    }
+
+    fn set_authority(&mut self, authority: Authority) {
+        if let Ok(value) = HeaderValue::from_str(authority.as_str()) {
+            self.headers.insert(header::HOST, value);
+        }
+        if self.uri.authority().is_some() {
+            let mut parts = self.uri.clone().into_parts();
+            parts.authority = Some(authority);
+            if let Ok(uri) = Uri::from_parts(parts) {
+                self.uri = uri;
+            }
+        }
+    }
+}
+
+/// The host that the client asked for: `:authority` or an absolute target before `Host`.
+pub(crate) fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+    uri.authority().map(Authority::as_str).unwrap_or_else(|| {
+        headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+    })
+}
+
 /// A response head that plugins read and whose changes have been judged.
 pub(crate) trait ResponseMessage {
     fn status(&self) -> StatusCode;
@@ -45,6 +96,8 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) edge: &'a Edge,
     pub(crate) end_of_stream: bool,
     pub(crate) http_version: Version,
+    /// Somebody only asks what would be said.
+    pub(crate) rehearsal: bool,
 }
 
 impl RequestContext<'_> {
@@ -59,6 +112,7 @@ impl RequestContext<'_> {
             exchange: self.exchange,
             now_ms,
             config,
+            rehearsal: self.rehearsal,
             method: message.method(),
             protocol: match self.http_version {
                 Version::HTTP_10 => Protocol::Http10,

@@ -8,16 +8,19 @@ mod inputs;
 mod load;
 mod message;
 mod plugin;
+mod said;
 mod wish;
 
 pub(crate) use environment::PluginEnvironment;
 pub(crate) use exchange::Exchange;
 pub(crate) use load::{Attachments, PluginLoader};
-pub(crate) use message::{RequestContext, RequestMessage, ResponseContext, ResponseMessage};
+pub(crate) use message::{
+    RequestContext, RequestMessage, ResponseContext, ResponseMessage, authority,
+};
 pub(crate) use plugin::Plugin;
 pub(crate) use wish::Wish;
 
-use hither_plugin_host::{Hook, OnFailure, Reply, RequestVerdict, ResponseVerdict, Routing};
+use hither_plugin_host::{Hook, Reply, RequestVerdict, ResponseVerdict, Routing};
 use inputs::Facts;
 use std::sync::Arc;
 
@@ -64,6 +67,12 @@ impl Chain {
 
     pub(crate) fn watches_responses(&self) -> bool {
         self.watches_responses
+    }
+
+    /// The plugins that are asked once an instance has answered, in that order.
+    pub(crate) fn of_responses(&self) -> impl Iterator<Item = &Arc<str>> {
+        let links = self.links.iter().rev();
+        links.filter(|l| l.plugin.serves(Hook::ResponseFilter)).map(|link| &link.plugin.name)
     }
 
     /// Asks each plugin in turn; the first reply or rejection ends it. What a plugin changes, the
@@ -128,9 +137,14 @@ impl Link {
             let request = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.on_request(&request)
         };
-        match self.plugin.judge(Hook::RequestFilter, report) {
-            Err(OnFailure::Reject) => RequestOutcome::Failed(self.plugin.name.clone()),
-            Err(OnFailure::Skip) | Ok(RequestVerdict::Pass) => RequestOutcome::Go,
+        let time = report.time;
+        let judged = self.plugin.judge(Hook::RequestFilter, report, context.rehearsal);
+        exchange.write_down(|record| {
+            record.called(&self.plugin.name, Hook::RequestFilter, time, said::of_request(&judged));
+        });
+        match judged {
+            Err(failed) if failed.rejects => RequestOutcome::Failed(self.plugin.name.clone()),
+            Err(_) | Ok(RequestVerdict::Pass) => RequestOutcome::Go,
             Ok(RequestVerdict::Respond(reply)) => RequestOutcome::Reply(reply),
             Ok(RequestVerdict::Next(patch)) => {
                 head.apply(&patch.edits);
@@ -157,17 +171,23 @@ impl Link {
             let request = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.select(&request)
         };
-        match self.plugin.judge(Hook::Routing, report) {
-            Err(OnFailure::Reject) => RequestOutcome::Failed(self.plugin.name.clone()),
-            Err(OnFailure::Skip) | Ok(Routing::Pass) => RequestOutcome::Go,
+        let time = report.time;
+        let judged = self.plugin.judge(Hook::Routing, report, context.rehearsal);
+        let judged = judged.and_then(|routing| match &routing {
+            Routing::Route(target) => match wish::not_served(target, context.service) {
+                Some(wrong) => Err(self.plugin.refuse(Hook::Routing, wrong, context.rehearsal)),
+                None => Ok(routing),
+            },
+            _ => Ok(routing),
+        });
+        exchange.write_down(|record| {
+            record.called(&self.plugin.name, Hook::Routing, time, said::of_routing(&judged));
+        });
+        match judged {
+            Err(failed) if failed.rejects => RequestOutcome::Failed(self.plugin.name.clone()),
+            Err(_) | Ok(Routing::Pass) => RequestOutcome::Go,
             Ok(Routing::Respond(reply)) => RequestOutcome::Reply(reply),
             Ok(Routing::Route(target)) => {
-                if let Some(wrong) = wish::not_served(&target, context.service) {
-                    return match self.plugin.refuse(Hook::Routing, wrong) {
-                        OnFailure::Reject => RequestOutcome::Failed(self.plugin.name.clone()),
-                        OnFailure::Skip => RequestOutcome::Go,
-                    };
-                }
                 let mut target = *target;
                 head.apply(&target.edits);
                 head.redirect(target.path.take(), target.authority.take());
@@ -191,9 +211,19 @@ impl Link {
             let response = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.on_response(&response, exchange.memo(place))
         };
-        match self.plugin.judge(Hook::ResponseFilter, report) {
-            Err(OnFailure::Reject) => ResponseOutcome::Failed(self.plugin.name.clone()),
-            Err(OnFailure::Skip) | Ok(ResponseVerdict::Pass) => ResponseOutcome::Go,
+        let time = report.time;
+        let judged = self.plugin.judge(Hook::ResponseFilter, report, false);
+        exchange.write_down(|record| {
+            record.called(
+                &self.plugin.name,
+                Hook::ResponseFilter,
+                time,
+                said::of_response(&judged),
+            );
+        });
+        match judged {
+            Err(failed) if failed.rejects => ResponseOutcome::Failed(self.plugin.name.clone()),
+            Err(_) | Ok(ResponseVerdict::Pass) => ResponseOutcome::Go,
             Ok(ResponseVerdict::Respond(reply)) => ResponseOutcome::Reply(reply),
             Ok(ResponseVerdict::Next(patch)) => {
                 if let Some(status) = patch.status {

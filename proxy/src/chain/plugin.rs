@@ -20,6 +20,13 @@ pub(crate) struct Plugin {
     health: Mutex<Health>,
 }
 
+/// A call that failed, and what that means for the request.
+pub(super) struct Failed {
+    pub(super) why: Failure,
+    /// It ends here, by policy; else it goes on as if the plugin were not there.
+    pub(super) rejects: bool,
+}
+
 /// What went wrong lately, for the status page and for not flooding the log.
 #[derive(Default)]
 struct Health {
@@ -42,22 +49,39 @@ impl Plugin {
         self.revision.hooks().contains(hook)
     }
 
-    /// Counts a call and turns its failure into what must happen to the request.
-    pub(super) fn judge<T>(&self, hook: Hook, report: Report<T>) -> Result<T, OnFailure> {
-        let outcome = report.outcome.as_ref().map(drop).map_err(Failure::name);
-        self.metrics.called(hook, report.time, outcome);
-        report.outcome.map_err(|failure| self.failed(hook, &failure))
+    /// Counts a call, unless it is a rehearsal, and turns its failure into what must happen to the
+    /// request.
+    pub(super) fn judge<T>(
+        &self,
+        hook: Hook,
+        report: Report<T>,
+        rehearsal: bool,
+    ) -> Result<T, Failed> {
+        if !rehearsal {
+            let outcome = report.outcome.as_ref().map(drop).map_err(Failure::name);
+            self.metrics.called(hook, report.time, outcome);
+        }
+        report.outcome.map_err(|failure| self.failed(hook, failure, rehearsal))
     }
 
     /// A verdict that is well-formed but cannot be carried out counts as a failed call.
-    pub(super) fn refuse(&self, hook: Hook, why: String) -> OnFailure {
+    pub(super) fn refuse(&self, hook: Hook, why: String, rehearsal: bool) -> Failed {
         let failure = Failure::InvalidOutput(why);
-        self.metrics.called(hook, Duration::ZERO, Err(failure.name()));
-        self.failed(hook, &failure)
+        if !rehearsal {
+            self.metrics.called(hook, Duration::ZERO, Err(failure.name()));
+        }
+        self.failed(hook, failure, rehearsal)
     }
 
-    fn failed(&self, hook: Hook, failure: &Failure) -> OnFailure {
-        let on_failure = self.print.on_failure().unwrap_or_else(|| hook.default_on_failure());
+    fn failed(&self, hook: Hook, why: Failure, rehearsal: bool) -> Failed {
+        if !rehearsal {
+            self.complain(hook, &why);
+        }
+        let policy = self.print.on_failure().unwrap_or_else(|| hook.default_on_failure());
+        Failed { why, rejects: policy == OnFailure::Reject }
+    }
+
+    fn complain(&self, hook: Hook, failure: &Failure) {
         let mut health = self.health.lock();
         health.failures += 1;
         health.last_failure = Some(format!("{hook}: {failure}"));
@@ -67,7 +91,6 @@ impl Plugin {
             let failures = health.failures;
             tracing::warn!(plugin = %self.name, revision, %hook, %failure, failures, "a plugin call failed");
         }
-        on_failure
     }
 
     /// Failed calls of this revision, and the last one's reason.

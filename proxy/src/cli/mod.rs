@@ -4,6 +4,7 @@
 
 mod check;
 mod completions;
+mod explain;
 mod origin;
 mod reload;
 mod remote;
@@ -36,6 +37,8 @@ enum Verb {
     Reload(reload::Args),
     /// Show what a running edge does
     Status(remote::Target),
+    /// Tell what a request would get, and why
+    Explain(explain::Args),
     /// Print the JSON Schema of the configuration, for editors
     Schema(schema::Args),
     /// Print a completion script for a shell
@@ -66,6 +69,7 @@ impl Cli {
             Verb::Check(arg) => check::check(&arg.config),
             Verb::Reload(args) => reload::reload(&args),
             Verb::Status(target) => status::status(&target),
+            Verb::Explain(args) => explain::explain(&args),
             Verb::Schema(args) => schema::schema(&args),
             Verb::Completions { shell } => completions::completions(shell),
             Verb::Origin(args) => origin::origin(&args),

@@ -77,7 +77,9 @@ impl Reloader {
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let state = self.state.lock();
         let plugins = state.running.plan.plugins.values().map(|plugin| plugin.file.clone());
-        std::iter::once(self.config.clone()).chain(plugins).collect()
+        let trace = state.running.plan.admin.trace.as_ref();
+        let token = trace.and_then(|trace| trace.token_file.clone());
+        std::iter::once(self.config.clone()).chain(plugins).chain(token).collect()
     }
 
     /// Those files as they looked when what runs was read.

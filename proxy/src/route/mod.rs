@@ -25,14 +25,35 @@ pub(crate) struct Routes {
 #[derive(Debug, Default)]
 struct Prefixes(Vec<(PathPrefix, usize)>);
 
+/// What of a request a service matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Match<'a> {
+    /// The service's place in the list.
+    pub(crate) service: usize,
+    pub(crate) host: HostMatch<'a>,
+    pub(crate) prefix: &'a PathPrefix,
+}
+
+/// How a service came to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostMatch<'a> {
+    /// It names this host.
+    Exact(&'a str),
+    /// It takes all hosts below this domain.
+    Under(&'a str),
+    /// It takes any host.
+    Any,
+}
+
 impl Prefixes {
     fn add(&mut self, prefix: &PathPrefix, service: usize) {
         self.0.push((prefix.clone(), service));
         self.0.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.as_str().len()));
     }
 
-    fn find(&self, path: &str) -> Option<usize> {
-        self.0.iter().find(|(prefix, _)| covers(prefix.as_str(), path)).map(|(_, service)| *service)
+    fn find<'a>(&'a self, host: HostMatch<'a>, path: &str) -> Option<Match<'a>> {
+        let (prefix, service) = self.0.iter().find(|(prefix, _)| covers(prefix.as_str(), path))?;
+        Some(Match { service: *service, host, prefix })
     }
 }
 
@@ -58,26 +79,28 @@ impl Routes {
     }
 
     /// The service for an authority (with or without a port) and a normalised path.
-    pub(crate) fn find(&self, authority: &str, path: &str) -> Option<usize> {
+    pub(crate) fn find(&self, authority: &str, path: &str) -> Option<Match<'_>> {
         if self.exact.is_empty() && self.under.is_empty() {
-            return self.any.find(path);
+            return self.any.find(HostMatch::Any, path);
         }
         let host = host_of(authority);
         self.exact
-            .get(&*host)
-            .and_then(|prefixes| prefixes.find(path))
+            .get_key_value(&*host)
+            .and_then(|(host, prefixes)| prefixes.find(HostMatch::Exact(host), path))
             .or_else(|| self.find_under(&host, path))
-            .or_else(|| self.any.find(path))
+            .or_else(|| self.any.find(HostMatch::Any, path))
     }
 
-    fn find_under(&self, host: &str, path: &str) -> Option<usize> {
+    fn find_under(&self, host: &str, path: &str) -> Option<Match<'_>> {
         if self.under.is_empty() {
             return None;
         }
         let mut rest = host;
         while let Some((_, domain)) = rest.split_once('.') {
-            if let Some(service) = self.under.get(domain).and_then(|prefixes| prefixes.find(path)) {
-                return Some(service);
+            let under = self.under.get_key_value(domain);
+            let found = under.and_then(|(d, prefixes)| prefixes.find(HostMatch::Under(d), path));
+            if found.is_some() {
+                return found;
             }
             rest = domain;
         }
@@ -134,7 +157,8 @@ mod tests {
         for (place, service) in plan.services.values().enumerate() {
             routes.add(&service.hosts, &service.path_prefix, place);
         }
-        let find = |host: &str, path: &str| routes.find(host, path).map_or("-", |at| names[at]);
+        let find =
+            |host: &str, path: &str| routes.find(host, path).map_or("-", |it| names[it.service]);
         assert_eq!(find("example.com", "/"), "b-exact");
         assert_eq!(find("EXAMPLE.com.:8080", "/"), "b-exact");
         assert_eq!(find("example.com", "/api"), "c-exact-api");
@@ -146,5 +170,9 @@ mod tests {
         assert_eq!(find("x.example.com", "/y"), "d-under");
         assert_eq!(find("[::1]:80", "/"), "a-any");
         assert_eq!(find("", "/"), "a-any");
+        let how = |host: &str| routes.find(host, "/api").map(|it| (it.host, it.prefix.as_str()));
+        assert_eq!(how("Example.com"), Some((HostMatch::Exact("example.com"), "/api")));
+        assert_eq!(how("a.eu.example.com"), Some((HostMatch::Under("eu.example.com"), "/")));
+        assert_eq!(how("elsewhere"), Some((HostMatch::Any, "/")));
     }
 }

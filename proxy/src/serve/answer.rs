@@ -2,6 +2,7 @@
 
 use super::ctx::{Ctx, Failure};
 use super::request_id::RequestId;
+use super::trace;
 use crate::fault::Fault;
 use bytes::Bytes;
 use hither_plugin_host::Reply;
@@ -98,6 +99,7 @@ async fn send(
     if !bodyless {
         head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(body.len()))?;
     }
+    trace::tell(&mut head, ctx);
     let silent = bodyless || body.is_empty() || session.req_header().method == Method::HEAD;
     ctx.times.first_byte = Some(ctx.started.elapsed());
     session.write_response_header(Box::new(head), silent).await?;

@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::link::Deadlines;
 use super::request_id::RequestId;
 use crate::chain::{Exchange, Wish};
-use crate::fault::Fault;
+pub(crate) use crate::decide::Failure;
 use crate::snapshot::{Edge, Endpoint, Service, Snapshot};
 use crate::telemetry::{ServiceMetrics, Times};
 use hither_balance::{Active, Instance, Permit, Retry};
@@ -12,7 +12,7 @@ use hither_plugin_host::Reply;
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// One request.
 pub(crate) struct Ctx {
@@ -132,31 +132,6 @@ impl Sight {
     }
 }
 
-/// Why a request cannot go on, with what the answer needs beyond the fault.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) fault: Fault,
-    pub(crate) retry_after: Option<Duration>,
-    /// The rate limit that refused: its name and the values of its answer's fields.
-    pub(crate) limit: Option<LimitAnswer>,
-    /// The plugin that failed.
-    pub(crate) plugin: Option<Arc<str>>,
-}
-
-/// What a refusing rate limit tells the client.
-#[derive(Clone, Debug)]
-pub(crate) struct LimitAnswer {
-    pub(crate) name: Arc<str>,
-    pub(crate) policy: String,
-    pub(crate) state: String,
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Failure {
-        Failure { fault, retry_after: None, limit: None, plugin: None }
-    }
-}
-
 /// A counted place on an instance.
 pub(crate) enum Place {
     /// For this request.
@@ -167,6 +142,10 @@ pub(crate) enum Place {
 
 impl Place {
     pub(crate) fn instance(&self) -> &Instance<Endpoint> {
+        self.permit()
+    }
+
+    pub(crate) fn permit(&self) -> &Permit<Endpoint> {
         match self {
             Place::Request(permit) => permit,
             Place::Connection(permit) => permit,

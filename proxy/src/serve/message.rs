@@ -1,10 +1,10 @@
 //! Pingora's heads as the plugin chain sees them: readable, and changed by judged edits only.
 
-use crate::chain::{RequestMessage, ResponseMessage};
+use crate::chain::{self, RequestMessage, ResponseMessage};
 use hither_plugin_host::Edits;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 /// Works on a request head's parts. Pingora's own methods keep the case of each name in a second map
@@ -39,36 +39,21 @@ impl RequestMessage for RequestHeader {
         if edits.is_empty() {
             return;
         }
-        with_parts(self, |parts| edits.apply(&mut parts.headers));
+        with_parts(self, |parts| RequestMessage::apply(parts, edits));
     }
 
     fn set_path(&mut self, path: PathAndQuery) {
-        let mut parts = self.uri.clone().into_parts();
-        parts.path_and_query = Some(path);
-        if let Ok(uri) = http::Uri::from_parts(parts) {
-            self.set_uri(uri);
-        }
+        with_parts(self, |parts| parts.set_path(path));
     }
 
     fn set_authority(&mut self, authority: Authority) {
-        if let Ok(value) = HeaderValue::from_str(authority.as_str()) {
-            let _ = self.insert_header(header::HOST, value);
-        }
-        if self.uri.authority().is_some() {
-            let mut parts = self.uri.clone().into_parts();
-            parts.authority = Some(authority);
-            if let Ok(uri) = http::Uri::from_parts(parts) {
-                self.set_uri(uri);
-            }
-        }
+        with_parts(self, |parts| parts.set_authority(authority));
     }
 }
 
 /// The host that the client asked for: `:authority` or an absolute target before `Host`.
 pub(super) fn authority(head: &RequestHeader) -> &str {
-    head.uri.authority().map(Authority::as_str).unwrap_or_else(|| {
-        head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
-    })
+    chain::authority(&head.uri, &head.headers)
 }
 
 impl ResponseMessage for ResponseHeader {

@@ -9,6 +9,7 @@
 //! | connections to instances are lent and kept | `link` |
 //! | Pingora calls | `handler`, which delegates to `hook/*` |
 //! | a failure becomes an answer | `classify`, `answer` |
+//! | an answer tells how it came about, if that was asked for | `trace` |
 
 mod accept;
 mod answer;
@@ -24,6 +25,7 @@ mod link;
 mod listen;
 mod message;
 mod request_id;
+mod trace;
 
 pub(crate) use accept::{Stage, Worker};
 pub(crate) use guard::{HeadLimits, Patience};

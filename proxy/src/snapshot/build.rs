@@ -5,6 +5,7 @@ use super::limits::Limits;
 use super::materials::add;
 use super::{
     Clock, Concurrency, Edge, ListenerRules, LiveSnapshot, Materials, Rejection, Service, Snapshot,
+    TraceRule,
 };
 use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader};
 use crate::route::Routes;
@@ -85,6 +86,11 @@ impl Builder {
             services,
             plugins: plugins.into_values().map(|attached| attached.plugin).collect(),
             listeners: plan.listeners.iter().map(rules).collect(),
+            trace: plan
+                .admin
+                .trace
+                .as_ref()
+                .and_then(|trace| TraceRule::new(trace, materials.trace_token.clone())),
             routes,
             _live: LiveSnapshot::new(self.telemetry.clone()),
         });

@@ -1,7 +1,7 @@
 //! What changes between two snapshots, in words for the one who asked for the change.
 
 use super::{Materials, Snapshot};
-use hither_config::Name;
+use hither_config::{AdminPlan, Name};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,9 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
     let mut lines = Vec::new();
     section(&mut lines, "edge", &old.edge, &new.edge);
     section(&mut lines, "admin", &old.admin, &new.admin);
+    if before.trace_token != after.trace_token {
+        lines.push("admin.trace has another token".to_owned());
+    }
     section(&mut lines, "log", &old.log, &new.log);
     if old.listeners != new.listeners {
         lines.push("listeners changed".to_owned());
@@ -90,7 +93,8 @@ impl Snapshot {
             "edge.upstream_keepalive",
         );
         check(now.edge.plugin_cache != next.edge.plugin_cache, "edge.plugin_cache");
-        check(now.admin != next.admin, "admin");
+        let fixed_admin = |plan: &AdminPlan| AdminPlan { trace: None, ..plan.clone() };
+        check(fixed_admin(&now.admin) != fixed_admin(&next.admin), "admin");
         check(now.log.format != next.log.format || now.log.level != next.log.level, "log");
         check(now.origins != next.origins, "origin");
         fixed

@@ -2,7 +2,10 @@
 
 use crate::telemetry::{LimitCounters, ServiceMetrics};
 use hither_config::{LimitKey, LimitPlan};
-use hither_limit::{DuplicateName, KeyKind, KeySeed, LimitSpec, Limiter, Rate, Subject, Verdict};
+use hither_limit::{
+    DuplicateName, KeyKind, KeySeed, LimitSpec, Limiter, Outcome, Rate, Subject, Verdict,
+};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +24,26 @@ pub(crate) struct Refused {
     pub(crate) policy: String,
     /// The value of `RateLimit`.
     pub(crate) state: String,
+}
+
+/// How a limit stands for one client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    pub(crate) name: String,
+    /// What is counted apart: `service` or `client.address`.
+    pub(crate) key: String,
+    /// It counts and refuses nothing.
+    pub(crate) shadow: bool,
+    /// A request would pass it now.
+    pub(crate) passes: bool,
+    /// So many would.
+    pub(crate) remaining: u64,
+    /// So many at most.
+    pub(crate) burst: u64,
+    /// The time in which one comes back.
+    pub(crate) interval_seconds: f64,
+    /// When the next would pass; zero: now.
+    pub(crate) retry_after_seconds: f64,
 }
 
 impl Limits {
@@ -55,20 +78,53 @@ impl Limits {
         for verdict in self.limiter.verdicts(&outcome) {
             self.count(&verdict);
         }
-        match self.limiter.refusal(&outcome) {
-            None => Ok(()),
-            Some(refusal) => {
-                let mut state = String::new();
-                // Writing to a string does not fail.
-                let _ = self.limiter.write_rate_limit(&outcome, &mut state);
-                Err(Refused {
-                    name: refusal.spec.name.as_str().into(),
-                    retry_after: refusal.decision.retry_after(),
-                    policy: self.limiter.policy().unwrap_or_default().to_owned(),
-                    state,
-                })
-            }
-        }
+        self.refused(&outcome).map_or(Ok(()), Err)
+    }
+
+    /// What [`Limits::check`] would say, without charging or counting.
+    pub(crate) fn peek(
+        &self,
+        client: IpAddr,
+        now: impl FnOnce() -> Duration,
+    ) -> Result<(), Refused> {
+        let outcome = self.limiter.peek(&Subject { client }, 1, now().as_nanos() as u64);
+        self.refused(&outcome).map_or(Ok(()), Err)
+    }
+
+    /// How each limit stands for this client, in the order of asking.
+    pub(crate) fn standings(
+        &self,
+        client: IpAddr,
+        now: impl FnOnce() -> Duration,
+    ) -> Vec<Standing> {
+        let outcome = self.limiter.peek(&Subject { client }, 1, now().as_nanos() as u64);
+        let standing = |verdict: Verdict<'_>| Standing {
+            name: verdict.spec.name.clone(),
+            key: match verdict.spec.key {
+                KeyKind::Service => "service".to_owned(),
+                KeyKind::ClientAddress => "client.address".to_owned(),
+            },
+            shadow: verdict.spec.shadow,
+            passes: verdict.decision.allowed,
+            remaining: verdict.decision.remaining(),
+            burst: verdict.decision.limit(),
+            interval_seconds: verdict.decision.quota().interval().as_secs_f64(),
+            retry_after_seconds: verdict.decision.retry_after().as_secs_f64(),
+        };
+        self.limiter.verdicts(&outcome).map(standing).collect()
+    }
+
+    fn refused(&self, outcome: &Outcome) -> Option<Refused> {
+        let refusal = self.limiter.refusal(outcome)?;
+        let mut state = String::new();
+        // Writing to a string does not fail.
+        let _ = self.limiter.write_rate_limit(outcome, &mut state);
+        Some(Refused {
+            name: refusal.spec.name.as_str().into(),
+            retry_after: refusal.decision.retry_after(),
+            policy: self.limiter.policy().unwrap_or_default().to_owned(),
+            state,
+        })
     }
 
     fn count(&self, verdict: &Verdict<'_>) {

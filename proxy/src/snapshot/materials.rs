@@ -3,6 +3,7 @@
 
 use super::{Look, Looks};
 use crate::host_facts;
+use crate::secret::Secret;
 use hither_config::{Plan, ReadError, Report, Source};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,8 @@ pub(crate) struct Materials {
     pub(crate) source: Arc<Source>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) plugins: BTreeMap<String, PluginBytes>,
+    /// What a request for a trace must show, where that is configured.
+    pub(crate) trace_token: Option<Arc<Secret>>,
     /// The files as they looked just before they were read: where watching them begins.
     pub(crate) looks: Looks,
 }
@@ -95,9 +98,24 @@ impl Materials {
                 }
             }
         }
+        let mut trace_token = None;
+        if let Some(path) = plan.admin.trace.as_ref().and_then(|trace| trace.token_file.as_ref()) {
+            looks.insert(path.clone(), Look::at(path));
+            match Secret::read(path) {
+                Ok(token) => trace_token = Some(token.into()),
+                Err(why) => {
+                    let message = format!("{} cannot be used: {why}", path.display());
+                    let place = ["admin", "trace", "token_file"];
+                    add(&mut report, source.problem(&place, &message, None));
+                }
+            }
+        }
         match report {
             Some(report) => Err(report.into()),
-            None => Ok(Materials { source: source.into(), plan: plan.into(), plugins, looks }),
+            None => {
+                let (source, plan) = (source.into(), plan.into());
+                Ok(Materials { source, plan, plugins, trace_token, looks })
+            }
         }
     }
 

@@ -7,17 +7,19 @@ mod diff;
 mod limits;
 mod look;
 mod materials;
+mod trace;
 
 pub(crate) use crate::upstream::Endpoint;
 pub(crate) use build::Builder;
 pub(crate) use clock::Clock;
 pub(crate) use diff::diff;
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Limits, Standing};
 pub(crate) use look::{Look, Looks};
 pub(crate) use materials::{MAX_PLUGIN, Materials, PluginBytes, Rejection};
+pub(crate) use trace::{Origin as TraceOrigin, TraceRule};
 
 use crate::chain::{Chain, Plugin};
-use crate::route::Routes;
+use crate::route::{Match, Routes};
 use crate::serve::Patience;
 use crate::telemetry::{ServiceMetrics, Telemetry};
 use crate::upstream::Fleet;
@@ -39,7 +41,10 @@ pub(crate) struct Snapshot {
     pub(crate) clock: Clock,
     pub(crate) services: Vec<Arc<Service>>,
     pub(crate) plugins: Vec<Arc<Plugin>>,
-    listeners: Vec<ListenerRules>,
+    /// In the order of the file.
+    pub(crate) listeners: Vec<ListenerRules>,
+    /// Who may be told of decisions with an answer; none: nobody, and nobody is asked.
+    pub(crate) trace: Option<TraceRule>,
     routes: Routes,
     _live: LiveSnapshot,
 }
@@ -98,8 +103,9 @@ impl ListenerRules {
 
 impl Snapshot {
     /// The service for an authority and a normalised path.
-    pub(crate) fn route(&self, authority: &str, path: &str) -> Option<&Arc<Service>> {
-        self.routes.find(authority, path).and_then(|place| self.services.get(place))
+    pub(crate) fn route(&self, authority: &str, path: &str) -> Option<(&Arc<Service>, Match<'_>)> {
+        let found = self.routes.find(authority, path)?;
+        Some((self.services.get(found.service)?, found))
     }
 
     /// The rules of a listener, by its configured address.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Check;
 use crate::findings::Finding;
-use crate::plan::{AdminPlan, EdgePlan, ListenerPlan, LogPlan, OriginPlan};
+use crate::plan::{AdminPlan, EdgePlan, ListenerPlan, LogPlan, OriginPlan, TracePlan};
 use crate::raw::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
 use crate::read::At;
 use crate::value::{AccessLog, AdminAddress, FilePath, Name};
@@ -84,7 +84,11 @@ impl Check<'_> {
             AdminAddress::Unix(path) => AdminAddress::Unix(self.folder.join(path)),
             tcp @ AdminAddress::Tcp(_) => tcp,
         };
-        AdminPlan { address, token_file: raw.token_file.map(|at| self.path(&at)) }
+        let trace = raw.trace.and_then(|trace| {
+            let token_file = trace.token_file.map(|at| self.path(&at));
+            Some(TracePlan { header: trace.header?.value.0, token_file })
+        });
+        AdminPlan { address, token_file: raw.token_file.map(|at| self.path(&at)), trace }
     }
 
     pub(super) fn log(&self, raw: RawLog) -> LogPlan {

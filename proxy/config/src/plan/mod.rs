@@ -67,6 +67,17 @@ pub struct AdminPlan {
     pub address: AdminAddress,
     /// File with the bearer token that callers must show; there is one unless the address is local.
     pub token_file: Option<PathBuf>,
+    /// Decision traces of live requests; none: never.
+    pub trace: Option<TracePlan>,
+}
+
+/// `[admin.trace]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct TracePlan {
+    /// The header that asks for one, in lower case.
+    pub header: String,
+    /// File with the value that it must have; none: any.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `[log]`

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::read::{At, Fields, Shape};
 use crate::value::{
-    AccessLog, AdminAddress, FilePath, ListenAddress, LogFormat, LogLevel, Name, Network, Size,
+    AccessLog, AdminAddress, FieldName, FilePath, ListenAddress, LogFormat, LogLevel, Name,
+    Network, Size,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -78,6 +79,7 @@ impl Shape for RawEdge {
 pub(crate) struct RawAdmin {
     pub(crate) address: At<AdminAddress>,
     pub(crate) token_file: Option<At<FilePath>>,
+    pub(crate) trace: Option<RawTrace>,
 }
 
 impl Shape for RawAdmin {
@@ -93,6 +95,37 @@ impl Shape for RawAdmin {
                 "token_file",
                 "\"admin.token\"",
                 "File with the bearer token; needed unless the address is loopback or a socket.",
+            ),
+            trace: fields.optional_table(
+                "trace",
+                "header = \"x-hither-trace\"",
+                "Decision traces of live requests, in their answers; default: none.",
+            ),
+        }
+    }
+}
+
+/// `[admin.trace]`
+#[derive(Debug)]
+pub(crate) struct RawTrace {
+    pub(crate) header: Option<At<FieldName>>,
+    pub(crate) token_file: Option<At<FilePath>>,
+}
+
+impl Shape for RawTrace {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            header: fields.required(
+                "header",
+                "\"x-hither-trace\"",
+                "A request with this header, from loopback or a trusted proxy, is answered with \
+                 Hither-Trace. Instances do not see it.",
+            ),
+            token_file: fields.optional(
+                "token_file",
+                "\"trace.token\"",
+                "File with the value that it must have; default: any, but then only of clients on \
+                 loopback or in trusted_proxies.",
             ),
         }
     }

@@ -29,6 +29,6 @@ pub(crate) use location::{FilePath, LabelValue};
 pub use name::Name;
 pub use path_prefix::PathPrefix;
 pub use rate::Rate;
-pub(crate) use request::{FieldValue, RequestPath};
+pub(crate) use request::{FieldName, FieldValue, RequestPath};
 pub use share::Share;
 pub use size::Size;

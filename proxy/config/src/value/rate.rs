@@ -1,5 +1,6 @@
 //! Rates, written `"100/s"`, `"30/m"` or `"500/h"`.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -69,8 +70,14 @@ impl Scalar for Rate {
     }
 
     fn written(&self) -> Value {
+        json!(self.to_string())
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = UNITS.iter().find(|(_, seconds)| *seconds == self.per.as_secs());
-        json!(format!("{}/{}", self.amount, unit.map_or("s", |(name, _)| name)))
+        write!(formatter, "{}/{}", self.amount, unit.map_or("s", |(name, _)| name))
     }
 }
 

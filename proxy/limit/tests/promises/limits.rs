@@ -123,3 +123,38 @@ fn two_limits_of_one_name_are_an_error() {
     let error = Limiter::new(twice, KeySeed::new([0; 16])).expect_err("a name twice");
     assert_eq!(error, DuplicateName("a".into()));
 }
+
+/// Each limit's name, whether it allows, and what is left of it.
+fn seen(limiter: &Limiter, subject: &Subject) -> Vec<(String, bool, u64)> {
+    let outcome = limiter.peek(subject, 1, 0);
+    let seen = limiter.verdicts(&outcome);
+    seen.map(|v| (v.spec.name.clone(), v.decision.allowed, v.decision.remaining())).collect()
+}
+
+#[test]
+fn a_look_says_what_a_check_would_and_charges_nothing() {
+    let limiter = limiter(both());
+    let each = |allowed, left| ("each".to_owned(), allowed, left);
+    let all = |allowed, left| ("all".to_owned(), allowed, left);
+    for left in (1..=2).rev() {
+        for _ in 0..100 {
+            assert_eq!(seen(&limiter, &client(1)), [each(true, left), all(true, left + 3)]);
+        }
+        assert_eq!(refused_by(&limiter, &client(1), 1), None);
+    }
+    // Unlike a check it asks on, and it names the one that a check would name.
+    assert_eq!(seen(&limiter, &client(1)), [each(false, 0), all(true, 3)]);
+    let outcome = limiter.peek(&client(1), 1, 0);
+    assert!(!outcome.allowed());
+    assert_eq!(limiter.refusal(&outcome).expect("refused").spec.name, "each");
+    assert_eq!(seen(&limiter, &client(2)), [each(true, 2), all(true, 3)]);
+}
+
+#[test]
+fn a_look_finds_what_a_limit_in_shadow_would_do() {
+    let shadow = LimitSpec { shadow: true, ..limit("perhaps", KeyKind::Service, 1, 1) };
+    let limiter = limiter(vec![shadow]);
+    assert_eq!(refused_by(&limiter, &client(1), 1), None);
+    assert_eq!(seen(&limiter, &client(1)), [("perhaps".to_owned(), false, 0)]);
+    assert!(limiter.peek(&client(1), 1, 0).allowed());
+}

@@ -63,7 +63,9 @@ proptest! {
         let (mut now, mut passed) = (0, Vec::new());
         for (pause, cost) in asks {
             now += pause;
+            let looked = (direct.peek(&quota, now, cost), keyed.peek(&quota, &key, now, cost));
             let decision = direct.check(&quota, now, cost);
+            prop_assert_eq!((looked.0.allowed, looked.1.allowed), (decision.allowed, decision.allowed));
             prop_assert_eq!(decision, keyed.check(&quota, &key, now, cost));
             if decision.allowed {
                 passed.push((now, cost));

@@ -137,3 +137,29 @@ fn a_new_revision_of_a_failing_plugin_is_called() {
     assert!(ask(&second, "/good").outcome.is_ok());
     assert!(second.id() > first.id());
 }
+
+#[test]
+fn a_rehearsal_neither_opens_nor_closes_the_breaker() {
+    let (host, _) = host();
+    let revision = revision(&host, spec("mischief"));
+    let none = Given::default();
+    let rehearse = |path| {
+        let head = hither_plugin_host::RequestHead { rehearsal: true, ..request(path, &none) };
+        revision.on_request(&head).outcome
+    };
+    for _ in 0..20 {
+        assert!(matches!(rehearse("/trap"), Err(Failure::Trap(_))));
+    }
+    assert!(!revision.is_open());
+    for _ in 0..5 {
+        assert!(ask(&revision, "/trap").outcome.is_err());
+    }
+    assert!(revision.is_open());
+    // Even when a probe is due it is traffic's to make.
+    let begin = Instant::now();
+    crate::scene::eventually("a probe is due", || (begin.elapsed() > Duration::from_secs(1), ()));
+    assert_eq!(rehearse("/good"), Err(Failure::Open));
+    assert!(revision.is_open());
+    assert!(ask(&revision, "/good").outcome.is_ok());
+    assert!(!revision.is_open());
+}

@@ -112,6 +112,7 @@ pub(crate) fn request<'a>(path: &'a str, inputs: &'a Given) -> RequestHead<'a> {
         exchange: 1,
         now_ms: 1_700_000_000_000,
         config: 0,
+        rehearsal: false,
         method: &Method::GET,
         protocol: Protocol::Http11,
         tls: false,

@@ -1,17 +1,16 @@
 //! Which instance: ask the balancer, wait in its queue if need be, and keep the place.
 
 use super::guard;
-use crate::chain::Wish;
+use crate::decide::{fault_of, with_wanted};
 use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure, Place};
 use crate::shared::Shared;
 use crate::snapshot::{Concurrency, Endpoint, Service};
 use futures_util::FutureExt;
-use hither_balance::{Band, Permit, Picked, Refusal, Wanted};
+use hither_balance::{Band, Permit, Picked, Refusal};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
-use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,7 +34,9 @@ pub(in crate::serve) async fn run(
     ctx.active.get_or_insert_with(|| service.retries.enter());
     match place(shared, &service, session, ctx).await {
         Ok(place) => {
-            let mut peer = place.instance().payload().peer();
+let mut peer = place.instance().payload().peer();
+            ctx.exchange
+                .write_down(|record| record.chosen(place.instance(), place.permit().band()));
             ctx.place = Some(place);
             let now = Instant::now();
             ctx.attempt_started = Some(now);
@@ -116,20 +117,6 @@ async fn permit(
     }
 }
 
-/// Lends the balancer the wish in the form that it reads without allocating.
-fn with_wanted<R>(wish: &Wish, tried: &[Box<str>], ask: impl FnOnce(&Wanted<'_>) -> R) -> R {
-    if wish.is_empty() && tried.is_empty() {
-        return ask(&Wanted::default());
-    }
-    let require: SmallVec<[(&str, &str); 4]> =
-        wish.require.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let prefer: SmallVec<[(&str, &str); 4]> =
-        wish.prefer.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let exclude: SmallVec<[&str; 4]> = tried.iter().map(|id| &**id).collect();
-    let affinity = &wish.affinity;
-    ask(&Wanted { require: &require, prefer: &prefer, exclude: &exclude, affinity })
-}
-
 /// Waits for its turn as long as the service and the request allow, and the client is there.
 async fn wait<T>(
     service: &Service,
@@ -170,11 +157,7 @@ async fn client_left(session: &mut Session) {
 }
 
 fn refused(service: &Service, refusal: &Refusal) -> Failure {
-    let (fault, retry_after) = match refusal {
-        Refusal::NoInstance => (Fault::NoInstance, None),
-        Refusal::QueueFull { retry_after } => (Fault::QueueFull, Some(*retry_after)),
-        Refusal::Overloaded { retry_after } => (Fault::Overloaded, Some(*retry_after)),
-    };
+    let (fault, retry_after) = fault_of(refusal);
     service.metrics.not_picked(fault.reason());
     if fault != Fault::NoInstance {
         service.metrics.dropped(fault.reason());

@@ -5,6 +5,7 @@ use super::{guard, outcome};
 use crate::chain::{ResponseContext, ResponseOutcome};
 use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure};
+use crate::serve::trace;
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -52,6 +53,7 @@ pub(in crate::serve) fn run(
     ask_plugins(response, ctx)?;
     response.append_header(header::VIA, HeaderValue::from_static("1.1 hither"))?;
     ctx.times.first_byte = Some(ctx.started.elapsed());
+    trace::tell(response, ctx);
     if switching {
         ctx.sight.become_tunnel();
     }

@@ -1,0 +1,63 @@
+//! What a plugin said, in the words of the record. Must not know what comes of it.
+
+use super::plugin::Failed;
+use crate::decide::{Changes, Said};
+use hither_plugin_host::{Edits, RequestVerdict, ResponseVerdict, Routing};
+use http::uri::{Authority, PathAndQuery};
+
+pub(super) fn of_request(judged: &Result<RequestVerdict, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(RequestVerdict::Pass) => Said::Passed,
+        Ok(RequestVerdict::Respond(reply)) => Said::Answered { status: reply.status.as_u16() },
+        Ok(RequestVerdict::Next(patch)) => Said::Changed {
+            changes: changes(&patch.edits, patch.path.as_ref(), patch.authority.as_ref()),
+        },
+    }
+}
+
+pub(super) fn of_routing(judged: &Result<Routing, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(Routing::Pass) => Said::Passed,
+        Ok(Routing::Respond(reply)) => Said::Answered { status: reply.status.as_u16() },
+        Ok(Routing::Route(target)) => Said::Routed {
+            require: target.require.clone(),
+            prefer: target.prefer.clone(),
+            affinity: target.affinity.is_some(),
+            timeout_seconds: target.timeout.map(|timeout| timeout.as_secs_f64()),
+            changes: changes(&target.edits, target.path.as_ref(), target.authority.as_ref()),
+        },
+    }
+}
+
+pub(super) fn of_response(judged: &Result<ResponseVerdict, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(ResponseVerdict::Pass) => Said::Passed,
+        Ok(ResponseVerdict::Respond(reply)) => Said::Answered { status: reply.status.as_u16() },
+        Ok(ResponseVerdict::Next(patch)) => {
+            Said::Changed { changes: changes(&patch.edits, None, None) }
+        }
+    }
+}
+
+fn of_failure(failed: &Failed) -> Said {
+    Said::Failed { why: failed.why.to_string(), rejects: failed.rejects }
+}
+
+/// Values of fields are left out: they may be secrets.
+fn changes(edits: &Edits, path: Option<&PathAndQuery>, authority: Option<&Authority>) -> Changes {
+    let mut headers: Vec<String> = Vec::new();
+    let set = edits.set.iter().chain(&edits.append).map(|(name, _)| name);
+    for name in edits.remove.iter().chain(set) {
+        if !headers.iter().any(|known| known == name.as_str()) {
+            headers.push(name.as_str().to_owned());
+        }
+    }
+    Changes {
+        headers,
+        path: path.map(|path| path.as_str().to_owned()),
+        host: authority.map(|authority| authority.as_str().to_owned()),
+    }
+}

@@ -1,0 +1,111 @@
+//! From a head to a service, past its limits and through its plugins.
+
+use super::failure::{Failure, LimitAnswer};
+use crate::chain::{Exchange, RequestContext, RequestMessage, RequestOutcome, Wish};
+use crate::fault::Fault;
+use crate::route::{self, Match};
+use crate::snapshot::{Edge, Service, Snapshot};
+use hither_plugin_host::Reply;
+use http::{HeaderMap, Version, header};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The service for an authority and a path as the client wrote it, and what of them it matches.
+///
+/// # Errors
+/// The path is none, or no service takes it.
+pub(crate) fn find<'a>(
+    snapshot: &'a Snapshot,
+    authority: &str,
+    path: &str,
+) -> Result<(&'a Arc<Service>, Match<'a>), Fault> {
+    let path = route::normalise(path).ok_or(Fault::BadTarget)?;
+    snapshot.route(authority, &path).ok_or(Fault::NoRoute)
+}
+
+/// A request at the door of its service.
+pub(crate) struct Entry<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) edge: &'a Edge,
+    pub(crate) client: IpAddr,
+    /// A number that names the exchange in plugins, should there be any.
+    pub(crate) number: &'a dyn Fn() -> u64,
+    pub(crate) end_of_stream: bool,
+    pub(crate) http_version: Version,
+    /// Somebody only asks: nothing is charged or counted.
+    pub(crate) rehearsal: bool,
+}
+
+/// What a request gathers on its way in.
+pub(crate) struct Gathered<'a> {
+    pub(crate) exchange: &'a mut Exchange,
+    pub(crate) wish: &'a mut Wish,
+    /// The time that plugins took.
+    pub(crate) plugins: &'a mut Duration,
+}
+
+/// Lets a request in, or answers it in a plugin's words.
+///
+/// # Errors
+/// It ends here.
+pub(crate) fn admit(
+    entry: &Entry<'_>,
+    head: &mut impl RequestMessage,
+    gathered: Gathered<'_>,
+) -> Result<Option<Reply>, Failure> {
+    let service = entry.service;
+    if let (Some(most), Some(length)) = (service.max_body, content_length(head.headers()))
+        && length > most
+    {
+        return Err(Fault::BodyTooLarge.into());
+    }
+    check_limits(entry, gathered.exchange)?;
+    if service.chain.is_empty() {
+        return Ok(None);
+    }
+    let began = Instant::now();
+    let context = RequestContext {
+        exchange: (entry.number)(),
+        client: entry.client,
+        service: &service.name,
+        edge: entry.edge,
+        end_of_stream: entry.end_of_stream,
+        http_version: entry.http_version,
+        rehearsal: entry.rehearsal,
+    };
+    let outcome = service.chain.on_request(head, &context, gathered.exchange, gathered.wish);
+    *gathered.plugins += began.elapsed();
+    match outcome {
+        RequestOutcome::Go => Ok(None),
+        RequestOutcome::Reply(reply) => Ok(Some(reply)),
+        RequestOutcome::Failed(plugin) => {
+            Err(Failure { plugin: Some(plugin), ..Fault::PluginFailed.into() })
+        }
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn check_limits(entry: &Entry<'_>, exchange: &mut Exchange) -> Result<(), Failure> {
+    let Entry { service, client, rehearsal, .. } = *entry;
+    let now = || service.clock.now();
+    let checked = match rehearsal {
+        true => service.limits.peek(client, now),
+        false => service.limits.check(client, now),
+    };
+    exchange.write_down(|record| record.limits = service.limits.standings(client, now));
+    let Err(refused) = checked else { return Ok(()) };
+    Err(Failure {
+        fault: Fault::RateLimited,
+        retry_after: Some(refused.retry_after),
+        limit: Some(LimitAnswer {
+            name: refused.name,
+            policy: refused.policy,
+            state: refused.state,
+        }),
+        plugin: None,
+    })
+}

@@ -1,0 +1,136 @@
+//! What a request would get, and why: the decisions of `decide` and of the balancer, asked for a
+//! request that somebody imagines, told in a form that programs and people read.
+//!
+//! Nothing is charged, counted, queued or connected to. Plugins are really called: what they log,
+//! store or measure by themselves is done. It must not know who asks, or how it is shown.
+
+mod answer;
+mod question;
+mod reason;
+
+pub(crate) use answer::{Candidate, Explanation, Outcome, ServiceLine, Source};
+pub(crate) use question::{BadQuestion, Question};
+
+use crate::chain::{Exchange, RequestMessage, Wish};
+use crate::decide::{self, Client, Entry, Failure, Gathered, Matched};
+use crate::snapshot::{Concurrency, Service, Snapshot};
+use answer::{Asked, Told, Wanted};
+use hither_balance::Outcome as Picked;
+use hither_plugin_host::Reply;
+use http::request::Parts;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Explains what would happen now. Calls plugins, so it may take as long as their budgets; looks at
+/// every instance of the service.
+///
+/// # Errors
+/// What is asked cannot be a request.
+pub(crate) fn explain(
+    snapshot: &Snapshot,
+    question: &Question,
+    source: Source,
+) -> Result<Explanation, BadQuestion> {
+    let mut head = question.head()?;
+    let rules = match &question.listener {
+        Some(address) => {
+            Some(snapshot.listener(address).ok_or_else(|| unknown_listener(address, snapshot))?)
+        }
+        None => snapshot.listeners.first(),
+    };
+    let peer = question.peer();
+    let client = Client::of(&head.headers, peer, rules);
+    let asked = Asked::of(&head, client.address, peer, rules.map(|rules| &*rules.address));
+    let told = match decide::find(snapshot, head.authority(), head.uri.path()) {
+        Ok((service, found)) => {
+            let matched = Matched::new(&service.name, &found);
+            let told = inside(snapshot, service, &mut head, client.address, question.candidates());
+            Told { matched: Some(matched), ..told }
+        }
+        Err(fault) => Told::ended(Outcome::refused(&fault.into())),
+    };
+    Ok(Explanation::new(snapshot, source, asked, told))
+}
+
+fn unknown_listener(address: &str, snapshot: &Snapshot) -> BadQuestion {
+    let known: Vec<&str> = snapshot.listeners.iter().map(|rules| &*rules.address).collect();
+    BadQuestion::Listener { address: address.to_owned(), known: known.join(", ") }
+}
+
+/// From the door of the service to an instance.
+fn inside(
+    snapshot: &Snapshot,
+    service: &Arc<Service>,
+    head: &mut Parts,
+    client: IpAddr,
+    most: usize,
+) -> Told {
+    let (mut exchange, mut wish) = (Exchange::default(), Wish::default());
+    exchange.keep_record();
+    let number = fastrand::u64(..);
+    let entry = Entry {
+        service,
+        edge: &snapshot.edge,
+        client,
+        number: &|| number,
+        end_of_stream: question::is_bodyless(head),
+        http_version: head.version,
+        rehearsal: true,
+    };
+    let mut plugins = Duration::ZERO;
+    let gathered = Gathered { exchange: &mut exchange, wish: &mut wish, plugins: &mut plugins };
+    let admitted = decide::admit(&entry, head, gathered);
+    let mut told = match admitted {
+        Err(failure) => Told::ended(Outcome::refused(&failure)),
+        Ok(Some(reply)) => Told::ended(answered(&reply, &exchange)),
+        Ok(None) => Told {
+            later: service.chain.of_responses().map(|name| name.to_string()).collect(),
+            ..balance(service, &wish, most)
+        },
+    };
+    if let Some(record) = exchange.record() {
+        told.limits = record.limits.clone();
+        told.plugins = record.calls.clone();
+    }
+    told
+}
+
+/// The last one that was asked gave this answer.
+fn answered(reply: &Reply, exchange: &Exchange) -> Outcome {
+    let last = exchange.record().and_then(|record| record.calls.last());
+    let plugin = last.map(|call| call.plugin.clone()).unwrap_or_default();
+    Outcome::Answered { status: reply.status.as_u16(), plugin }
+}
+
+/// Where it would go, or wait.
+fn balance(service: &Service, wish: &Wish, most: usize) -> Told {
+    let now = service.clock.now();
+    let seen = decide::with_wanted(wish, &[], |wanted| service.balancer.explain(wanted, now, most));
+    let queue = service.balancer.queue(now);
+    let outcome = match &seen.outcome {
+        Picked::Permit { id, among } => Outcome::Instance { id: id.to_string(), among: *among },
+        Picked::Wait { position } => Outcome::Wait {
+            position: *position,
+            timeout_seconds: patience(service, wish).as_secs_f64(),
+        },
+        Picked::Refused(refusal) => {
+            let (fault, retry_after) = decide::fault_of(refusal);
+            Outcome::refused(&Failure { retry_after, ..fault.into() })
+        }
+    };
+    Told {
+        wanted: Wanted::of(wish),
+        queue: Some(queue.into()),
+        by_connection: service.concurrency == Concurrency::Connections,
+        candidates: seen.candidates.iter().map(|one| Candidate::of(one, now)).collect(),
+        omitted: seen.omitted,
+        ..Told::ended(outcome)
+    }
+}
+
+/// How long it would wait.
+fn patience(service: &Service, wish: &Wish) -> Duration {
+    let most = service.queue_timeout;
+    wish.time_left(Instant::now()).map_or(most, |left| left.min(most))
+}
