@@ -11,6 +11,7 @@ mod closeness;
 mod discovery;
 mod ejection;
 mod examples;
+mod explain;
 mod forwarding;
 mod guests;
 mod hard_limit;

@@ -12,13 +12,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Tell what a request would get, and why: the service it matches, the rate limits, what each plugin
-/// says, and the instances in the order of preference, each with the reason why it is passed over.
-///
-/// The running edge is asked. Nothing is sent to an instance, and no limit, metric or breaker counts
-/// the request. But plugins are really called: what they log, store and measure by themselves stays.
-/// Where no edge runs with the configuration it is read and explained from, as if it had just been
-/// started: every instance is taken for healthy and idle.
+/// What to ask, and how to show it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// https://example.com/path, example.com/path or /path

@@ -38,6 +38,14 @@ enum Verb {
     /// Show what a running edge does
     Status(remote::Target),
     /// Tell what a request would get, and why
+    ///
+    /// The service that it matches, the rate limits, what each plugin says, and the instances in the
+    /// order of preference, each with the reason why it is passed over.
+    ///
+    /// The running edge is asked. Nothing is sent to an instance, and no limit, metric or breaker
+    /// counts the request. But plugins are really called: what they log, store and measure by
+    /// themselves stays. Where no edge runs with the configuration, it is read and explained from, as
+    /// if it had just been started: every instance is taken for healthy and idle.
     Explain(explain::Args),
     /// Print the JSON Schema of the configuration, for editors
     Schema(schema::Args),

@@ -12,7 +12,7 @@ use hither_plugin_host::Reply;
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One request.
 pub(crate) struct Ctx {

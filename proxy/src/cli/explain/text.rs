@@ -85,12 +85,11 @@ fn asked(out: &mut Text, it: &Explanation, why: Option<&str>) {
 
 fn outcome(it: &Explanation) -> String {
     match &it.told.outcome {
-        Outcome::Instance { id, among } => match among {
-            0 | 1 => format!("goes to {id}, at once"),
-            _ => {
-                format!("goes to {id}, at once, or to one of {} as good: chance decides", among - 1)
-            }
-        },
+        Outcome::Instance { id, among: 0 | 1 } => format!("goes to {id}, at once"),
+        Outcome::Instance { id, among } => {
+            let others = among - 1;
+            format!("goes at once to {id} or to one of {others} as good: chance decides")
+        }
         Outcome::Wait { position, timeout_seconds } => format!(
             "waits as number {position} in line, {} at most: every instance it may go to is full",
             time(*timeout_seconds)

@@ -34,7 +34,7 @@ pub(in crate::serve) async fn run(
     ctx.active.get_or_insert_with(|| service.retries.enter());
     match place(shared, &service, session, ctx).await {
         Ok(place) => {
-let mut peer = place.instance().payload().peer();
+            let mut peer = place.instance().payload().peer();
             ctx.exchange
                 .write_down(|record| record.chosen(place.instance(), place.permit().band()));
             ctx.place = Some(place);
