@@ -80,6 +80,48 @@ async fn a_mistaken_configuration_is_told_as_the_readme_shows() {
     assert_eq!(ended.stderr.lines().collect::<Vec<_>>(), expected);
 }
 
+/// A line without its milliseconds and the blanks around them, which differ from run to run.
+fn timeless(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let times = words
+        .iter()
+        .position(|word| *word == "ms")
+        .filter(|_| line.contains("-tenant") || line.contains("filter"));
+    let kept = words.iter().enumerate().filter(|(at, _)| times.is_none_or(|ms| at + 1 != ms));
+    kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+}
+
+/// In any order: where instances are equally far down, chance decides.
+fn sorted(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(timeless).collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn the_quickstart_is_explained_as_the_readme_shows() {
+    let shown = readme();
+    let shown = blocks(&shown, "console");
+    let shown = shown.iter().find(|block| block.contains("hither explain")).expect("the example");
+    let (command, expected) = shown.split_once('\n').expect("a command and its output");
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, bytes).expect("written");
+    };
+    let example = std::fs::read(root().join("examples/quickstart.toml")).expect("the quickstart");
+    put("examples/quickstart.toml", &example);
+    for plugin in ["tenant-router", "headers"] {
+        put(&format!("target/plugins/{plugin}.wasm"), &shipped(plugin));
+    }
+    let command = command.replace("'x-tenant: acme'", "x-tenant:acme");
+    let arguments: Vec<&str> = command.split_whitespace().skip(2).collect();
+    let ended = Program::run(HITHER, folder.path(), &arguments, Duration::from_secs(60)).await;
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(sorted(&ended.stdout), sorted(expected), "{}", ended.stdout);
+}
+
 #[tokio::test]
 async fn the_tenant_of_the_readme_is_sent_to_its_region() {
     let origins = OriginProcess::start_all(HITHER, &["ams", "sin"]).await;
