@@ -95,7 +95,10 @@ proptest! {
         for (number, (now, cost)) in asks.into_iter().enumerate() {
             let address = number % addresses.len();
             let key = seed.client(std::net::Ipv4Addr::from_bits(addresses[address]).into());
-            if keyed.check(&quota, &key, now, cost).allowed {
+            let looked = keyed.peek(&quota, &key, now, cost).allowed;
+            let allowed = keyed.check(&quota, &key, now, cost).allowed;
+            prop_assert_eq!(looked, allowed, "a look says what a check does");
+            if allowed {
                 passed[address].push((now, cost));
             }
         }
