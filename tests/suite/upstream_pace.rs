@@ -49,7 +49,8 @@ async fn an_instance_that_stops_reading_is_504() {
 async fn in_a_tunnel_both_directions_are_progress() {
     let origin = RawOrigin::start(|mut connection: RawConnection| async move {
         connection.read_head().await?;
-        let switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+        let switching =
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
         connection.write(switching).await?;
         connection.stall().await
     })
