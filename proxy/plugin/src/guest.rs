@@ -2,7 +2,7 @@
 //! It knows no hook.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
 
@@ -43,13 +43,14 @@ impl Guest {
     /// A run begins.
     pub(crate) fn begin(
         &mut self,
+        now: Instant,
         time: Duration,
         host_calls: u32,
         exchange: Option<u64>,
         config: u32,
     ) {
         self.memory.refused = false;
-        self.run_time.begin(time);
+        self.run_time.begin(now, time);
         self.host_calls_left = host_calls;
         self.exchange = exchange;
         self.config = config;

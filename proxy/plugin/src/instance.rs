@@ -1,7 +1,7 @@
 //! One instance of a plugin: started, configured, called under its budgets. It knows one run at a time;
 //! which instance serves which call is the pool's business.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store};
@@ -67,7 +67,7 @@ impl Instance {
         store.limiter(|guest| &mut guest.memory);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().run_time.tick()));
         store.set_hostcall_fuel(bounded.budget.output);
-        begin(&mut store, bounded, time, None, 0);
+        begin(&mut store, bounded, Instant::now(), time, None, 0);
         let started = (|| {
             let instance = pre.instantiate(&mut store)?;
             let lifecycle = exports.lifecycle.load(&mut store, &instance)?;
@@ -93,7 +93,7 @@ impl Instance {
         &mut self,
         bounded: &Bounded<'_>,
     ) -> Result<lifecycle::Manifest, Failure> {
-        begin(&mut self.store, bounded, bounded.budget.startup, None, 0);
+        begin(&mut self.store, bounded, Instant::now(), bounded.budget.startup, None, 0);
         let described = self.lifecycle.call_describe(&mut self.store);
         self.end();
         described.map_err(|error| self.failure(&error))
@@ -106,7 +106,7 @@ impl Instance {
         config: &Config,
         time: Duration,
     ) -> Result<(), Failure> {
-        begin(&mut self.store, bounded, time, None, config.id);
+        begin(&mut self.store, bounded, Instant::now(), time, None, config.id);
         let configured = self.lifecycle.call_configure(&mut self.store, config.id, &config.json);
         self.end();
         match configured {
@@ -120,9 +120,15 @@ impl Instance {
     }
 
     /// Prepares a call of a hook.
-    pub(crate) fn begin(&mut self, bounded: &Bounded<'_>, exchange: u64, config: u32) {
+    pub(crate) fn begin(
+        &mut self,
+        bounded: &Bounded<'_>,
+        now: Instant,
+        exchange: u64,
+        config: u32,
+    ) {
         self.calls = self.calls.saturating_add(1);
-        begin(&mut self.store, bounded, bounded.budget.time, Some(exchange), config);
+        begin(&mut self.store, bounded, now, bounded.budget.time, Some(exchange), config);
     }
 
     /// The run has ended.
@@ -164,10 +170,11 @@ impl Load<'_> {
 fn begin(
     store: &mut Store<Guest>,
     bounded: &Bounded<'_>,
+    now: Instant,
     time: Duration,
     exchange: Option<u64>,
     config: u32,
 ) {
     store.set_epoch_deadline(1);
-    store.data_mut().begin(time, bounded.budget.host_calls, exchange, config);
+    store.data_mut().begin(now, time, bounded.budget.host_calls, exchange, config);
 }

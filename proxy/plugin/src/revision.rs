@@ -237,7 +237,9 @@ impl Revision {
         let mut fresh = false;
         let mut memory = 0;
         let outcome = self.lease(&mut fresh).and_then(|(mut lease, mut instance)| {
-            instance.begin(&self.loaded.bounded(), exchange, config);
+            // What starting it took is not the call's.
+            let now = if fresh { Instant::now() } else { begin };
+            instance.begin(&self.loaded.bounded(), now, exchange, config);
             let returned = run(&mut instance, given);
             instance.end();
             memory = instance.memory();

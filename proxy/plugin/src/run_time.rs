@@ -3,7 +3,7 @@
 //! which did nothing wrong. It knows no plugin and no clock but the thread's own.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::UpdateDeadline;
@@ -20,20 +20,21 @@ pub(crate) struct RunTime {
 #[derive(Debug)]
 struct Spent {
     budget: Duration,
-    /// The thread's processor time at the run's first tick. Not at its begin: asking costs as much
-    /// as a short call.
-    first: Option<Duration>,
+    begun: Instant,
+    /// At the run's first tick: how long it had run then, and the thread's processor time. Not at its
+    /// begin, since asking costs as much as a short call; so until then time is time.
+    first: Option<(Duration, Duration)>,
 }
 
 impl RunTime {
     pub(crate) fn new(running: Arc<Running>) -> Self {
-        Self { spent: Spent::within(Duration::ZERO), running }
+        Self { spent: Spent::within(Instant::now(), Duration::ZERO), running }
     }
 
     /// A run begins.
-    pub(crate) fn begin(&mut self, budget: Duration) {
-        self.spent = Spent::within(budget);
-        self.running.begin();
+    pub(crate) fn begin(&mut self, now: Instant, budget: Duration) {
+        self.spent = Spent::within(now, budget);
+        self.running.begin(now, budget);
     }
 
     /// The run has ended.
@@ -43,7 +44,7 @@ impl RunTime {
 
     /// A tick passed while the guest ran, or was kept from running.
     pub(crate) fn tick(&mut self) -> UpdateDeadline {
-        if self.spent.overdue(thread_time()) {
+        if self.spent.overdue(Instant::now(), thread_time()) {
             return UpdateDeadline::Interrupt;
         }
         // A run that waits long for the processor must not outlive the ticking.
@@ -53,13 +54,15 @@ impl RunTime {
 }
 
 impl Spent {
-    fn within(budget: Duration) -> Self {
-        Self { budget, first: None }
+    fn within(begun: Instant, budget: Duration) -> Self {
+        Self { budget, begun, first: None }
     }
 
-    fn overdue(&mut self, now: Duration) -> bool {
-        let first = *self.first.get_or_insert(now);
-        now.saturating_sub(first) >= self.budget
+    fn overdue(&mut self, now: Instant, processor: Duration) -> bool {
+        let begun = self.begun;
+        let first = || (now.saturating_duration_since(begun), processor);
+        let (before, first) = *self.first.get_or_insert_with(first);
+        before + processor.saturating_sub(first) >= self.budget
     }
 }
 
@@ -78,22 +81,33 @@ mod tests {
 
     const BUDGET: Duration = Duration::from_millis(5);
 
+    const MILLISECOND: Duration = Duration::from_millis(1);
+    const START: Duration = Duration::from_secs(7);
+
     #[test]
     fn a_run_is_overdue_when_it_had_the_processor_for_its_budget() {
-        let start = Duration::from_secs(7);
-        let mut spent = Spent::within(BUDGET);
-        for millisecond in 0..5 {
-            assert!(!spent.overdue(start + Duration::from_millis(millisecond)), "{millisecond}");
+        let begun = Instant::now();
+        let mut spent = Spent::within(begun, BUDGET);
+        for tick in 1..5 {
+            let (now, processor) = (begun + MILLISECOND * tick, START + MILLISECOND * tick);
+            assert!(!spent.overdue(now, processor), "{tick}");
         }
-        assert!(spent.overdue(start + BUDGET));
+        assert!(spent.overdue(begun + BUDGET, START + BUDGET));
+    }
+
+    #[test]
+    fn a_run_that_is_seen_late_is_not_given_more() {
+        let begun = Instant::now();
+        assert!(Spent::within(begun, BUDGET).overdue(begun + BUDGET, START));
     }
 
     #[test]
     fn a_run_that_waits_for_the_processor_is_not_overdue_however_many_ticks_pass() {
-        let start = Duration::from_secs(7);
-        let mut spent = Spent::within(BUDGET);
-        for tick in 0..1000 {
-            assert!(!spent.overdue(start + Duration::from_micros(tick)));
+        let begun = Instant::now();
+        let mut spent = Spent::within(begun, BUDGET);
+        for tick in 1..1000 {
+            let processor = START + Duration::from_micros(tick);
+            assert!(!spent.overdue(begun + MILLISECOND * tick as u32, processor), "{tick}");
         }
     }
 

@@ -1,24 +1,28 @@
 //! The clock that ends overdue runs: a thread that looks at the runs of all instances now and then, and
-//! moves the engine's epoch only while one of them lasts. It knows no plugin.
+//! moves the engine's epoch only while it sees one. It knows no plugin.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use wasmtime::Engine;
 
-/// The granularity of time budgets, once a run has drawn attention.
+/// The least between two looks.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Between two looks while no run is seen twice. Runs take microseconds, so almost none is; ticking all
-/// the time would take the processor from a request thread a thousand times a second.
+/// The most between two looks while the clock is awake; never longer than the smallest budget, so that
+/// each run is seen before it is due. Runs take microseconds, so nearly every look finds none or another
+/// one than before: ticking for each would take the processor from a request thread a thousand times a
+/// second.
 const LOOK: Duration = Duration::from_millis(4);
 
-/// A run that has the processor is ended this long after its budget, at most: a look until it is seen,
-/// a tick until it is seen again and its processor time is asked for, and a tick at the end.
-pub const GRACE: Duration = Duration::from_millis(6);
+/// A run that has the processor is ended this long after its budget, at most.
+pub const GRACE: Duration = Duration::from_millis(2);
+
+/// The look at a run's end comes this much later, so that then it is over.
+const AFTER: Duration = Duration::from_micros(50);
 
 /// Looks without a new run before the clock sleeps.
 const LINGER: u32 = 250;
@@ -32,8 +36,9 @@ const STOP: u8 = 3;
 
 struct Shared {
     state: AtomicU8,
-    /// With what each was seen at last.
-    runs: Mutex<Vec<(Weak<Running>, u32)>>,
+    runs: Mutex<Vec<Weak<Running>>>,
+    /// The beginning of time for [`Running::begun`].
+    epoch: Instant,
 }
 
 /// The running clock; dropping it ends the thread.
@@ -45,15 +50,17 @@ pub(crate) struct Ticker {
 
 /// One instance's runs, as the clock sees them.
 pub(crate) struct Running {
-    /// Odd while a run lasts, and another number with each.
-    number: AtomicU32,
+    /// Nanoseconds after the clock's beginning; 0 while nothing runs.
+    begun: AtomicU64,
+    /// Nanoseconds that the run may take.
+    budget: AtomicU64,
     shared: Arc<Shared>,
     thread: Thread,
 }
 
 impl Ticker {
     pub(crate) fn start(engine: Engine) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { state: AtomicU8::new(ASLEEP), runs: Mutex::default() });
+        let shared = Arc::new(Shared::new(ASLEEP));
         let run = Arc::clone(&shared);
         let handle = thread::Builder::new()
             .name("plugin-clock".to_owned())
@@ -65,9 +72,9 @@ impl Ticker {
     /// For a new instance.
     pub(crate) fn enrol(&self) -> Arc<Running> {
         let shared = Arc::clone(&self.shared);
-        let running =
-            Arc::new(Running { number: AtomicU32::new(0), shared, thread: self.thread.clone() });
-        self.shared.runs.lock().push((Arc::downgrade(&running), 0));
+        let (begun, budget) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        let running = Arc::new(Running { begun, budget, shared, thread: self.thread.clone() });
+        self.shared.runs.lock().push(Arc::downgrade(&running));
         running
     }
 }
@@ -75,17 +82,17 @@ impl Ticker {
 impl Running {
     /// A run begins. Only one thread runs an instance at a time.
     #[inline]
-    pub(crate) fn begin(&self) {
-        let next = self.number.load(Ordering::Relaxed).wrapping_add(1) | 1;
-        self.number.store(next, Ordering::Relaxed);
+    pub(crate) fn begin(&self, now: Instant, budget: Duration) {
+        self.budget.store(nanos(budget), Ordering::Relaxed);
+        let begun = nanos(now.saturating_duration_since(self.shared.epoch)).max(1);
+        self.begun.store(begun, Ordering::Relaxed);
         self.wake();
     }
 
     /// The run has ended.
     #[inline]
     pub(crate) fn end(&self) {
-        let number = self.number.load(Ordering::Relaxed);
-        self.number.store(number.wrapping_add(number & 1), Ordering::Relaxed);
+        self.begun.store(0, Ordering::Relaxed);
     }
 
     /// Keeps the clock looking. One relaxed load when it is already known to be needed.
@@ -104,17 +111,25 @@ impl Running {
     }
 }
 
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// What a look has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Seen {
-    Nothing,
-    /// Some run, for the first time.
-    Run,
-    /// A run that was seen before.
-    LastingRun,
+#[derive(Debug, PartialEq, Eq)]
+struct Look {
+    /// Some run is under way: it must be asked how long it had the processor.
+    runs: bool,
+    /// Until the next look.
+    pause: Duration,
 }
 
 impl Shared {
+    fn new(state: u8) -> Self {
+        let (state, epoch) = (AtomicU8::new(state), Instant::now());
+        Self { state, runs: Mutex::default(), epoch }
+    }
+
     fn run(&self, engine: &Engine) {
         let mut quiet = 0;
         let mut pause = LOOK;
@@ -128,11 +143,11 @@ impl Shared {
                 _ => {}
             }
             thread::sleep(pause);
-            let seen = self.look();
-            if seen == Seen::LastingRun {
+            let look = self.look(self.epoch.elapsed());
+            if look.runs {
                 engine.increment_epoch();
             }
-            pause = if seen == Seen::Nothing { LOOK } else { TICK };
+            pause = look.pause;
             quiet += 1;
             if quiet >= LINGER {
                 quiet = 0;
@@ -141,21 +156,23 @@ impl Shared {
         }
     }
 
-    fn look(&self) -> Seen {
-        let mut most = Seen::Nothing;
-        self.runs.lock().retain_mut(|(running, last)| {
+    fn look(&self, now: Duration) -> Look {
+        let mut look = Look { runs: false, pause: LOOK };
+        self.runs.lock().retain(|running| {
             let Some(running) = running.upgrade() else { return false };
-            let number = running.number.load(Ordering::Relaxed);
-            let seen = match number & 1 {
-                0 => Seen::Nothing,
-                _ if number == *last => Seen::LastingRun,
-                _ => Seen::Run,
-            };
-            *last = number;
-            most = most.max(seen);
+            let budget = Duration::from_nanos(running.budget.load(Ordering::Relaxed));
+            look.pause = look.pause.min(budget.max(TICK));
+            let begun = Duration::from_nanos(running.begun.load(Ordering::Relaxed));
+            if !begun.is_zero() {
+                look.runs = true;
+                // One that is overdue and still runs waits for the processor: it is asked again.
+                let left =
+                    begun.saturating_add(budget).checked_sub(now).filter(|left| !left.is_zero());
+                look.pause = look.pause.min(left.map_or(TICK, |left| left + AFTER));
+            }
             true
         });
-        most
+        look
     }
 
     /// Whoever saw BUSY began before this; its run is looked at within the next round.
@@ -181,46 +198,48 @@ impl Drop for Ticker {
 mod tests {
     use super::*;
 
+    const BUDGET: Duration = Duration::from_millis(5);
+
     fn enrolled() -> (Arc<Shared>, Arc<Running>) {
-        let shared = Arc::new(Shared { state: AtomicU8::new(BUSY), runs: Mutex::default() });
+        let shared = Arc::new(Shared::new(BUSY));
         let ticker = Ticker { shared: shared.clone(), handle: None, thread: thread::current() };
         let running = ticker.enrol();
         (shared, running)
     }
 
-    #[test]
-    fn a_run_lasts_when_it_is_seen_twice() {
-        let (shared, running) = enrolled();
-        assert_eq!(shared.look(), Seen::Nothing);
-        running.begin();
-        assert_eq!(shared.look(), Seen::Run);
-        assert_eq!(shared.look(), Seen::LastingRun);
-        running.end();
-        assert_eq!(shared.look(), Seen::Nothing);
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
     }
 
     #[test]
-    fn two_short_runs_are_not_a_long_one() {
+    fn a_run_is_looked_at_again_when_it_is_due() {
         let (shared, running) = enrolled();
-        running.begin();
-        assert_eq!(shared.look(), Seen::Run);
+        assert_eq!(shared.look(at(1)), Look { runs: false, pause: LOOK });
+        running.begin(shared.epoch + at(2), BUDGET);
+        assert_eq!(shared.look(at(4)), Look { runs: true, pause: at(3) + AFTER });
+        // It still runs, so it did not have the processor all the while.
+        assert_eq!(shared.look(at(8)), Look { runs: true, pause: TICK });
         running.end();
-        running.begin();
-        assert_eq!(shared.look(), Seen::Run);
-        // Nor is one that ended without a word.
-        running.begin();
-        assert_eq!(shared.look(), Seen::Run);
+        assert_eq!(shared.look(at(9)), Look { runs: false, pause: LOOK });
+    }
+
+    #[test]
+    fn looks_are_as_close_as_the_smallest_budget() {
+        let (shared, running) = enrolled();
+        running.begin(shared.epoch, at(2));
         running.end();
+        assert_eq!(shared.look(at(1)).pause, at(2));
+        running.begin(shared.epoch, Duration::from_micros(10));
         running.end();
-        assert_eq!(shared.look(), Seen::Nothing);
+        assert_eq!(shared.look(at(1)).pause, TICK);
     }
 
     #[test]
     fn an_instance_that_is_gone_is_not_looked_at() {
         let (shared, running) = enrolled();
-        running.begin();
+        running.begin(shared.epoch, BUDGET);
         drop(running);
-        assert_eq!(shared.look(), Seen::Nothing);
+        assert_eq!(shared.look(at(1)), Look { runs: false, pause: LOOK });
         assert!(shared.runs.lock().is_empty());
     }
 }
