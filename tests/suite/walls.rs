@@ -120,6 +120,17 @@ fn admin_never_reaches_into_serve() {
     }
 }
 
+/// What is decided of a request is decided for whoever asks: the proxy or the admin API.
+#[test]
+fn decisions_and_explanations_do_not_know_the_proxy() {
+    for room in ["proxy/src/decide", "proxy/src/explain"] {
+        for (place, text) in files(room, ".rs") {
+            let lines = [saying(&text, "serve::"), saying(&text, "admin::")].concat();
+            assert!(lines.is_empty(), "{place}: {lines:?}");
+        }
+    }
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
     for folder in ["proxy", "plugin-sdk", "plugins", "tests"] {
