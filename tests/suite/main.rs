@@ -29,6 +29,7 @@ mod streaming;
 mod support;
 mod swaps;
 mod telemetry;
+mod trace;
 mod upstream_faults;
 mod upstream_pace;
 mod walls;
