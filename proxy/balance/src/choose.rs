@@ -20,6 +20,15 @@ use crate::wanted::Wanted;
 pub(crate) struct Choice {
     pub(crate) seat: usize,
     pub(crate) look: Look,
+    /// Whether the index need not follow at once when this is taken.
+    pub(crate) may_lag: bool,
+}
+
+impl Choice {
+    /// A choice that the index follows.
+    fn new(seat: usize, look: Look) -> Self {
+        Self { seat, look, may_lag: false }
+    }
 }
 
 impl<T> Table<T> {
@@ -111,7 +120,7 @@ impl<T> Table<T> {
             }
             let fit = affinity(wanted.affinity, instance.id());
             if look.load < limits.soft && best.is_none_or(|(so_far, _)| fit > so_far) {
-                best = Some((fit, Choice { seat, look }));
+                best = Some((fit, Choice::new(seat, look)));
             }
         }
         best.map(|(_, choice)| choice)
@@ -168,7 +177,7 @@ impl<T> Table<T> {
     fn one_of(&self, ties: u64, least: Look, rng: &mut Rng) -> Choice {
         let seat = any_bit(ties, rng);
         let look = self.seats.look(seat);
-        Choice { seat, look: if look.load == least.load { look } else { least } }
+        Choice::new(seat, if look.load == least.load { look } else { least })
     }
 
     /// The seats with the smallest load below the hard limit, as bits, and the look of one.
@@ -274,7 +283,7 @@ impl<T> Table<T> {
             if look.load < self.seats.limits.hard && self.at(seat).is_some_and(|i| wanted.admits(i))
             {
                 let band = if look.load < self.seats.limits.soft { &mut open } else { &mut busy };
-                band.offer(Choice { seat, look }, rng);
+                band.offer(Choice::new(seat, look), rng);
             }
         }
         if open.choice.is_some() { open } else { busy }

@@ -135,7 +135,7 @@ impl<T> Core<T> {
     pub(crate) fn release(&self, instance: &Instance<T>) {
         instance.live.give_back();
         let revealed = if self.seats.load(SeqCst) == instance.seats.identity() {
-            instance.seats.settle(instance.live.seat())
+            instance.seats.lower(instance.live.seat())
         } else {
             self.settle_elsewhere(&instance.live)
         };
@@ -252,7 +252,9 @@ fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option
         // Nobody sits there any more: the hint is about to follow.
         let Some(instance) = table.at(choice.seat) else { continue };
         let taken = instance.live.take_seen(choice.look.word);
-        draw.revealed |= table.seats.settle(choice.seat);
+        if !taken || !choice.may_lag {
+            draw.revealed |= table.seats.settle(choice.seat);
+        }
         if taken {
             let band = table.seats.limits.band(choice.look.load);
             return Some(Permit::counted(instance.clone(), band));

@@ -134,7 +134,12 @@ impl Seats {
         self.index.as_ref().is_some_and(|index| index.settle(self, seat))
     }
 
-    /// The same for all seats.
+    /// The same after a count down; see [`Index::lower`].
+    pub(crate) fn lower(&self, seat: usize) -> bool {
+        self.index.as_ref().is_some_and(|index| index.lower(self, seat))
+    }
+
+    /// The same as [`Self::settle`] for all seats.
     pub(crate) fn settle_all(&self) {
         if self.index.is_some() {
             for seat in self.numbers() {

@@ -30,6 +30,7 @@ pub(crate) struct Levels {
     /// levels. A seat goes from a level to the one beside it, so that is where both should be.
     words: Box<[AtomicU64]>,
     rows: usize,
+    seats: usize,
     /// Words of one level.
     width: usize,
     /// Lowest first.
@@ -66,6 +67,7 @@ impl Levels {
             totals: (0..rows).map(|_| AtomicU32::new(0)).collect(),
             words: (0..width.next_multiple_of(WORDS) * rows).map(|_| AtomicU64::new(0)).collect(),
             rows,
+            seats,
             width,
             layers: layers.into(),
         }
@@ -134,6 +136,12 @@ impl Levels {
 
     fn total(&self, row: usize) -> u32 {
         self.totals.get(row).map_or(0, |total| total.load(Relaxed))
+    }
+
+    /// Whether a level has at least half of all seats, so that one of them is seldom drawn again
+    /// soon.
+    pub(crate) fn is_most(&self, level: u8) -> bool {
+        self.total(self.ladder.row(level)) as usize * 2 >= self.seats
     }
 
     /// One seat of a level, each with the same chance; `None` if the counts were moving.

@@ -1,9 +1,13 @@
 //! Where room is, for services too large to look at each instance: seats by tier, band and level.
 //!
-//! Everything here is a hint. The live word decides, and each change of a word is followed by
-//! [`Index::settle`], which moves the seat to the level of its word. One thread at a time moves
-//! the seats of a tier; nobody waits for it. A seat is put into its new level before it is taken
-//! out of the old one, so it is never out of sight while it has room. Must not know the queue.
+//! Everything here is a hint, and the live word decides. A seat may be in a lower level than that
+//! of its word, never for long in a higher one: who draws a seat looks at its word and moves it up
+//! ([`Index::settle`]), who counts down moves it down ([`Index::lower`]). So a request that comes
+//! and goes while few others run writes nothing here that another thread reads.
+//!
+//! One thread at a time moves the seats of a tier; nobody waits for it. A seat is put into its new
+//! level before it is taken out of the old one, so it is never out of sight while it has room.
+//! Must not know the queue.
 
 mod first;
 mod gate;
@@ -47,9 +51,17 @@ struct Shelf {
 }
 
 enum Stock {
-    /// Seats as bits, open and busy.
+    /// Seats as bits, open and busy. All that may be chosen are looked at, so here the level is
+    /// only that of the band.
     Small([AtomicU64; 2]),
     Large(Box<Levels>),
+}
+
+/// Whether a seat may stay in a level that is too low.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lag {
+    None,
+    Allowed,
 }
 
 /// What a look at one shelf brought.
@@ -87,14 +99,28 @@ impl Index {
     /// Moves a seat to the level of its word, after the word has changed. `true` if a seat that
     /// had been out of sight is in sight now, and the caller must look for waiters.
     pub(crate) fn settle(&self, seats: &Seats, seat: usize) -> bool {
+        self.bring(seats, seat, Lag::None)
+    }
+
+    /// The same after the word has been counted down: a seat whose level is too low already may
+    /// stay there.
+    pub(crate) fn lower(&self, seats: &Seats, seat: usize) -> bool {
+        self.bring(seats, seat, Lag::Allowed)
+    }
+
+    fn bring(&self, seats: &Seats, seat: usize, lag: Lag) -> bool {
         let tier = seats.tier_of(seat);
         let (Some(shelf), Some(mark)) = (self.shelves.get(tier), self.marks.get(seat)) else {
             return false;
         };
         // In this order: whoever is inside after the first look reads the word after the change,
         // and whoever was before has left its mark.
-        if shelf.gate.is_free() && mark.load(Relaxed) == self.ladder.level(seats.load(seat)) {
-            return false;
+        if shelf.gate.is_free() {
+            let (mark, level) =
+                (mark.load(Relaxed), shelf.grain(self.ladder.level(seats.load(seat))));
+            if mark == level || (mark < level && lag == Lag::Allowed) {
+                return false;
+            }
         }
         let Some(range) = seats.tiers.get(tier) else { return false };
         let mut revealed = false;
@@ -108,7 +134,7 @@ impl Index {
     fn follow(&self, seats: &Seats, shelf: &Shelf, tier: usize, place: usize, seat: usize) -> bool {
         let Some(mark) = self.marks.get(seat) else { return false };
         let old = mark.load(Relaxed);
-        let new = self.ladder.level(seats.load(seat));
+        let new = shelf.grain(self.ladder.level(seats.load(seat)));
         if new == old {
             return false;
         }
@@ -117,7 +143,7 @@ impl Index {
             self.bands[usize::from(new >= BUSY)].set(tier);
         }
         if old != NONE {
-            shelf.remove(place, old, new);
+            shelf.remove(place, old);
             let band = usize::from(old >= BUSY);
             if !shelf.has(band) {
                 self.bands[band].clear(tier);
@@ -135,9 +161,13 @@ impl Index {
         skip: &[usize],
         draw: &mut Draw<'_>,
     ) -> Result<Option<Choice>, Unsure> {
-        const LOOKS: usize = 16;
-        for _ in 0..LOOKS {
-            match self.look(&Among { seats, skip }, draw) {
+        // A look that finds a seat in too low a level moves it. As levels are let lag only while
+        // they hold most of a tier, about every second look of those is the last.
+        const LOOKS: usize = 128;
+        // Then somebody else is about to move seats and has been interrupted: what else there is.
+        const LENIENT: usize = 16;
+        for number in 0..LOOKS + LENIENT {
+            match self.look(&Among { seats, skip }, number >= LOOKS, draw) {
                 Found::Seat(choice) => return Ok(Some(choice)),
                 Found::Nothing => return Ok(None),
                 Found::Moving => {}
@@ -146,7 +176,8 @@ impl Index {
         Err(Unsure)
     }
 
-    fn look(&self, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
+    /// One look at all tiers. `lenient`: past what is moving.
+    fn look(&self, among: &Among<'_>, lenient: bool, draw: &mut Draw<'_>) -> Found {
         let mut moving = false;
         let mut from = 0;
         loop {
@@ -162,7 +193,8 @@ impl Index {
                 while let Some(tier) = band.next(at).filter(|tier| *tier < end) {
                     match self.look_at(tier, busy == 1, among, draw) {
                         Found::Nothing => {}
-                        Found::Moving => moving = true,
+                        Found::Moving if lenient => moving = true,
+                        Found::Moving => return Found::Moving,
                         found @ Found::Seat(_) => return found,
                     }
                     at = tier + 1;
@@ -221,13 +253,16 @@ impl Index {
                 _ => Found::Seat(other),
             };
         }
+        if let Found::Seat(choice) = &mut found {
+            choice.may_lag = levels.is_most(level);
+        }
         found
     }
 
     fn verify(&self, number: usize, level: u8, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
         let look = among.seats.look(number);
         if self.ladder.level(look.load) == level {
-            return Found::Seat(Choice { seat: number, look });
+            return Found::Seat(Choice { seat: number, look, may_lag: false });
         }
         draw.revealed |= self.settle(among.seats, number);
         Found::Moving
@@ -258,7 +293,7 @@ impl Index {
             if look.load <= least {
                 ties += 1;
                 if draw.rng.u32(0..ties) == 0 {
-                    best = Some(Choice { seat: number, look });
+                    best = Some(Choice { seat: number, look, may_lag: true });
                 }
             }
         }
@@ -290,6 +325,15 @@ impl Shelf {
         Self { gate: Gate::new(places), stock }
     }
 
+    /// A level as finely as it is told apart here.
+    fn grain(&self, level: u8) -> u8 {
+        match &self.stock {
+            Stock::Small(_) if level < BUSY => 0,
+            Stock::Small(_) if level != NONE => BUSY,
+            _ => level,
+        }
+    }
+
     fn insert(&self, place: usize, level: u8) {
         match &self.stock {
             Stock::Large(levels) => levels.insert(place, level),
@@ -300,11 +344,9 @@ impl Shelf {
         }
     }
 
-    fn remove(&self, place: usize, old: u8, new: u8) {
+    fn remove(&self, place: usize, old: u8) {
         match &self.stock {
             Stock::Large(levels) => levels.remove(place, old),
-            // Bands are told apart here, not levels.
-            Stock::Small(_) if new != NONE && (new >= BUSY) == (old >= BUSY) => {}
             Stock::Small(masks) => {
                 let mask = &masks[usize::from(old >= BUSY)];
                 mask.store(mask.load(Relaxed) & !(1 << place), Relaxed);

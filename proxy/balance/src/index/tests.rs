@@ -59,7 +59,8 @@ fn ranks(table: &Table<()>, wanted: &Wanted<'_>, rng: &mut Rng) -> (Rank, Rank) 
 /// What happens to one seat between two choices.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Take(usize),
+    /// `true`: the index is told at once.
+    Take(usize, bool),
     Give(usize),
     Health(usize, bool),
     Choose,
@@ -67,7 +68,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        any::<usize>().prop_map(Step::Take),
+        (any::<usize>(), any::<bool>()).prop_map(|(seat, told)| Step::Take(seat, told)),
         any::<usize>().prop_map(Step::Give),
         (any::<usize>(), any::<bool>()).prop_map(|(seat, up)| Step::Health(seat, up)),
         Just(Step::Choose),
@@ -111,15 +112,16 @@ proptest! {
         let exclude: Vec<&str> = ids.iter().map(String::as_str).collect();
         for step in steps {
             match step {
-                Step::Take(seat) => {
-                    if table.seats.lives[seat % seats].take_below(table.seats.limits.hard).is_some() {
+                Step::Take(seat, told) => {
+                    let taken = table.seats.lives[seat % seats].take_below(table.seats.limits.hard);
+                    if taken.is_some() && told {
                         table.seats.settle(seat % seats);
                     }
                 }
                 Step::Give(seat) => {
                     if table.seats.lives[seat % seats].in_flight() > 0 {
                         table.seats.lives[seat % seats].give_back();
-                        table.seats.settle(seat % seats);
+                        table.seats.lower(seat % seats);
                     }
                 }
                 Step::Health(seat, up) => {
@@ -161,13 +163,15 @@ fn the_index_is_exact_once_the_threads_are_gone() {
                         if let Some(choice) = choice
                             && table.seats.lives[choice.seat].take_seen(choice.look.word)
                         {
-                            table.seats.settle(choice.seat);
+                            if !choice.may_lag {
+                                table.seats.settle(choice.seat);
+                            }
                             held.push(choice.seat);
                         }
                         while held.len() > 70 || (!held.is_empty() && rng.bool()) {
                             let seat = held.swap_remove(rng.usize(0..held.len()));
                             table.seats.lives[seat].give_back();
-                            table.seats.settle(seat);
+                            table.seats.lower(seat);
                         }
                     }
                 });
