@@ -13,7 +13,7 @@ use fastrand::Rng;
 use crate::core::{Core, Wakers, nanos, wake};
 use crate::departed::Identity;
 use crate::explain::Explanation;
-use crate::instance::{Instance, InstanceSpec, Spec};
+use crate::instance::{Instance, InstanceSpec};
 use crate::live::Live;
 use crate::permit::Permit;
 use crate::policy::{Policy, Scope, Spread};
@@ -146,7 +146,7 @@ impl<T> Balancer<T> {
         let identity: Identity = (instance.id.as_str().into(), instance.address.as_str().into());
         let before = table.seat(&instance.id).and_then(|seat| table.at(seat)).cloned();
         let (same, other) = match before {
-            Some(before) if before.spec.address == identity.1 => (Some(before), None),
+            Some(before) if before.address == identity.1 => (Some(before), None),
             other => (None, other),
         };
         if let Some(other) = &other {
@@ -160,16 +160,16 @@ impl<T> Balancer<T> {
         };
         live.restore();
         live.fix_rtt(instance.rtt);
-        let spec = Arc::new(Spec::new(instance));
-        if table.seat_late(&spec, &live, &self.core) {
+        let instance = Arc::new(Instance::new(instance, live.clone(), self.core.clone()));
+        if table.seat_late(&instance) {
             table.adjust_size(usize::from(same.is_none()), 0);
             table.adjust_available(available, live.available());
             return Ok(None);
         }
         let mut members = table.members();
-        members.retain(|(_, member)| !Arc::ptr_eq(member, &live));
-        members.push((spec, live));
-        self.core.publish(Table::new(table.policy.clone(), members, &self.core));
+        members.retain(|member| !Arc::ptr_eq(&member.live, &live));
+        members.push(instance);
+        self.core.publish(Table::new(table.policy.clone(), members));
         Ok(Some(table))
     }
 
@@ -184,7 +184,7 @@ impl<T> Balancer<T> {
             if table.seats.index.is_none() || table.policy.scope == Scope::Region {
                 // Small, or its region may be further away without it.
                 let members = table.members();
-                self.core.publish(Table::new(table.policy.clone(), members, &self.core));
+                self.core.publish(Table::new(table.policy.clone(), members));
             }
             Some((table, instance))
         });
@@ -195,7 +195,7 @@ impl<T> Balancer<T> {
     fn depart(&self, table: &Table<T>, instance: &Instance<T>) {
         let live = &instance.live;
         let (before, seat) = (live.available(), table.seats.seat_of(live));
-        let identity = (instance.spec.id.clone(), instance.spec.address.clone());
+        let identity = (instance.id.clone(), instance.address.clone());
         self.core.departed.lock().add(identity, live.clone());
         self.core.with_health(|health| health.forget(live));
         table.adjust_size(0, 1);
@@ -225,10 +225,10 @@ impl<T> Balancer<T> {
             let live = known.remove(&identity).unwrap_or_else(|| self.newcomer(&old, &policy));
             live.restore();
             live.fix_rtt(spec.rtt);
-            members.push((Arc::new(Spec::new(spec)), live));
+            members.push(Arc::new(Instance::new(spec, live, self.core.clone())));
         }
         departed.keep(known);
-        self.core.publish(Table::new(policy, members, &self.core));
+        self.core.publish(Table::new(policy, members));
         old
     }
 
@@ -272,11 +272,11 @@ impl<T> Balancer<T> {
                     Spread::Class => before.0 != live.class(),
                     Spread::Strict => before.1 != live.rtt_key(),
                 };
-                stale |= moved && !table.seat_late(&instance.spec, live, &self.core);
+                stale |= moved && !table.seat_late(instance);
             }
             if stale {
                 let policy = table.policy.clone();
-                self.core.publish(Table::new(policy, table.members(), &self.core));
+                self.core.publish(Table::new(policy, table.members()));
             }
             table
         });

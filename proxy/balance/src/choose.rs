@@ -267,10 +267,7 @@ impl<T> Table<T> {
         let (mut open, mut busy) = (Tie::default(), Tie::default());
         let mut at: Option<(usize, u32)> = None;
         for seat in seats {
-            let number = match at {
-                Some((number, _)) if self.seats.sits_in(seat, number) => number,
-                _ => self.seats.tier_of(seat),
-            };
+            let number = self.seats.tier_of(seat);
             let group = self.seats.tiers.get(number).map_or(0, |tier| tier.group);
             if let Some(before) = at.replace((number, group)).filter(|b| b.0 != number) {
                 let left_group = before.1 != group;

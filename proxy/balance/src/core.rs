@@ -24,6 +24,7 @@ use crate::instance::Instance;
 use crate::live::Live;
 use crate::permit::Permit;
 use crate::queue::{Number, Queue, RETRY_AFTER_UNKNOWN, Ticket};
+use crate::seats::Seats;
 use crate::table::Table;
 use crate::waiter::{Place, Waiter};
 use crate::wanted::{Requirement, Wanted, owned};
@@ -35,8 +36,6 @@ pub(crate) struct Core<T> {
     pub(crate) table: ArcSwap<Table<T>>,
     /// Waiters in the queue, and newcomers about to become one.
     waiting: AtomicUsize,
-    /// The identity of the seats that are in use. A permit that is of others must look them up.
-    seats: AtomicUsize,
     pub(crate) queue: Mutex<Queue<T>>,
     /// Only taken while the queue's lock is held.
     pub(crate) departed: Mutex<Departed>,
@@ -49,7 +48,6 @@ pub(crate) struct Core<T> {
 impl<T> Core<T> {
     pub(crate) fn new(table: Table<T>, seed: u64) -> Self {
         Self {
-            seats: AtomicUsize::new(table.seats.identity()),
             table: ArcSwap::from_pointee(table),
             waiting: AtomicUsize::new(0),
             queue: Mutex::new(Queue::new(seed)),
@@ -61,17 +59,16 @@ impl<T> Core<T> {
 
     /// Makes a table the one that picks look at. The queue's lock is held.
     pub(crate) fn publish(&self, table: Table<T>) {
-        for (number, live) in table.seats.lives.iter().enumerate() {
-            live.set_seat(number as u32);
+        for (number, slot) in table.seats.first.iter().enumerate() {
+            slot.live.set_seat(number as u32);
         }
         // What is remembered of instances follows the policy before seats are judged by it.
         self.with_health(|health| health.review(&table.policy));
         table.count_available();
-        let seats = table.seats.clone();
-        self.table.store(Arc::new(table));
-        self.seats.store(seats.identity(), SeqCst);
+        let table = Arc::new(table);
+        self.table.store(table.clone());
         // What was counted while the table was built; whoever counts later finds the new seats.
-        seats.settle_all();
+        table.seats.settle_all();
     }
 
     /// A permit, a place in the queue, or a refusal.
@@ -134,11 +131,7 @@ impl<T> Core<T> {
     /// Gives a place back, to the longest waiting request that may have it.
     pub(crate) fn release(&self, instance: &Instance<T>) {
         instance.live.give_back();
-        let revealed = if self.seats.load(SeqCst) == instance.seats.identity() {
-            instance.seats.lower(instance.live.seat())
-        } else {
-            self.settle_elsewhere(&instance.live)
-        };
+        let revealed = self.follow(&instance.live, Seats::lower);
         if self.waiting.load(SeqCst) > 0 {
             self.offer(&instance.live);
             if revealed {
@@ -147,20 +140,17 @@ impl<T> Core<T> {
         }
     }
 
-    /// Settles a seat whose number is that of an older table.
-    #[cold]
-    pub(crate) fn settle_elsewhere(&self, live: &Arc<Live>) -> bool {
+    /// Makes the index follow an instance's word. One that is about to sit elsewhere is left to
+    /// whoever moves it: that thread settles its new seat when it has made it known, hence after
+    /// the change that this is about.
+    pub(crate) fn follow(
+        &self,
+        live: &Arc<Live>,
+        follow: impl FnOnce(&Seats<T>, usize) -> bool,
+    ) -> bool {
         let table = self.table.load();
-        match table.seats.seat_of(live) {
-            Some(seat) => table.seats.settle(seat),
-            None if live.is_seated() => {
-                // About to sit elsewhere: under the lock nobody is about to.
-                let _queue = self.queue.lock();
-                let table = self.table.load();
-                table.seats.seat_of(live).is_some_and(|seat| table.seats.settle(seat))
-            }
-            None => false,
-        }
+        table.seats.index.is_some()
+            && table.seats.seat_of(live).is_some_and(|seat| follow(&table.seats, seat))
     }
 
     /// Offers one instance's room to those who wait, in their order.

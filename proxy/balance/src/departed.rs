@@ -26,7 +26,7 @@ impl Departed {
     pub(crate) fn known<T>(&mut self, table: &Table<T>) -> HashMap<Identity, Arc<Live>> {
         let mut known = std::mem::take(&mut self.draining);
         known.extend(table.sitting().map(|(_, instance)| {
-            let identity = (instance.spec.id.clone(), instance.spec.address.clone());
+            let identity = (instance.id.clone(), instance.address.clone());
             (identity, instance.live.clone())
         }));
         known

@@ -170,7 +170,7 @@ impl<T> Core<T> {
             survey.ties = 1;
         }
         let outcome = match survey.winner.and_then(|(_, seat)| table.at(seat)) {
-            Some(instance) => Outcome::Permit { id: instance.spec.id.clone(), among: survey.ties },
+            Some(instance) => Outcome::Permit { id: instance.id.clone(), among: survey.ties },
             None => match admit(&queue, &table, wanted, now) {
                 Ok(admitted) => {
                     let ahead = admitted.line.and_then(|line| queue.line(line));
@@ -284,12 +284,12 @@ fn ineligible<T>(wanted: &Wanted<'_>, instance: &Instance<T>, health: &Health) -
 }
 
 fn describe<T>(table: &Table<T>, instance: &Instance<T>, verdict: Verdict) -> Candidate {
-    let (spec, live, limits) = (&instance.spec, &instance.live, table.seats.limits);
+    let (live, limits) = (&instance.live, table.seats.limits);
     let (in_flight, handicap) = (live.in_flight(), live.handicap());
     let load = limits.load(u64::from(in_flight), handicap);
     Candidate {
-        id: spec.id.clone(),
-        region: spec.region.clone(),
+        id: instance.id.clone(),
+        region: instance.region.clone(),
         class: live.class(),
         rtt: live.rtt(),
         band: limits.band(load),

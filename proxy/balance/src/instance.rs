@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::core::Core;
 use crate::live::Live;
 use crate::rtt::RttClass;
-use crate::seats::Seats;
 
 /// A name and a value, such as `version` and `stable`.
 pub type Label = (Arc<str>, Arc<str>);
@@ -32,28 +31,24 @@ pub struct InstanceSpec<T = ()> {
     pub payload: T,
 }
 
-/// What was written about an instance.
-pub(crate) struct Spec<T> {
+/// An instance as it was written once. Described anew, it is another one of these with the same
+/// live word.
+pub struct Instance<T> {
+    pub(crate) live: Arc<Live>,
+    pub(crate) core: Arc<Core<T>>,
     pub(crate) id: Arc<str>,
     pub(crate) address: Arc<str>,
     pub(crate) region: Arc<str>,
     pub(crate) labels: Box<[Label]>,
-    pub(crate) payload: T,
+    payload: T,
 }
 
-/// An instance at its place in the current order of closeness.
-pub struct Instance<T> {
-    pub(crate) spec: Arc<Spec<T>>,
-    pub(crate) live: Arc<Live>,
-    pub(crate) core: Arc<Core<T>>,
-    /// The order that it is part of; there may be a newer one.
-    pub(crate) seats: Arc<Seats>,
-}
-
-impl<T> Spec<T> {
-    pub(crate) fn new(spec: InstanceSpec<T>) -> Self {
+impl<T> Instance<T> {
+    pub(crate) fn new(spec: InstanceSpec<T>, live: Arc<Live>, core: Arc<Core<T>>) -> Self {
         let labels = spec.labels.into_iter().map(|(key, value)| (key.into(), value.into()));
         Self {
+            live,
+            core,
             id: spec.id.into(),
             address: spec.address.into(),
             region: spec.region.into(),
@@ -62,40 +57,29 @@ impl<T> Spec<T> {
         }
     }
 
-    /// Whether it bears this label; `id` and `region` count as labels and cannot be overridden.
-    pub(crate) fn bears(&self, key: &str, value: &str) -> bool {
-        match key {
-            "id" => *self.id == *value,
-            "region" => *self.region == *value,
-            _ => self.labels.iter().any(|(k, v)| **k == *key && **v == *value),
-        }
-    }
-}
-
-impl<T> Instance<T> {
     /// Unique within the service.
     pub fn id(&self) -> &str {
-        &self.spec.id
+        &self.id
     }
 
     /// Where it is, as it was written.
     pub fn address(&self) -> &str {
-        &self.spec.address
+        &self.address
     }
 
     /// The region it runs in.
     pub fn region(&self) -> &str {
-        &self.spec.region
+        &self.region
     }
 
     /// The operator's own labels.
     pub fn labels(&self) -> &[Label] {
-        &self.spec.labels
+        &self.labels
     }
 
     /// What the caller stored with it.
     pub fn payload(&self) -> &T {
-        &self.spec.payload
+        &self.payload
     }
 
     /// Permits held at this moment, on all threads.
@@ -130,15 +114,19 @@ impl<T> Instance<T> {
 
     /// Whether it bears this label; `id` and `region` count as labels and cannot be overridden.
     pub fn bears(&self, key: &str, value: &str) -> bool {
-        self.spec.bears(key, value)
+        match key {
+            "id" => *self.id == *value,
+            "region" => *self.region == *value,
+            _ => self.labels.iter().any(|(k, v)| **k == *key && **v == *value),
+        }
     }
 }
 
 impl<T> fmt::Debug for Instance<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance")
-            .field("id", &self.spec.id)
-            .field("address", &self.spec.address)
+            .field("id", &self.id)
+            .field("address", &self.address)
             .field("in_flight", &self.in_flight())
             .finish_non_exhaustive()
     }

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::instance::{Instance, Label};
+use crate::instance::Label;
+use crate::seats::Slot;
 
 /// Seats by id and by label. Seats are numbers in the table's order, closest first.
 pub(crate) struct Labels {
@@ -23,13 +24,13 @@ pub(crate) struct Posting {
 }
 
 impl Labels {
-    pub(crate) fn new<T>(instances: &[Arc<Instance<T>>]) -> Self {
-        let mut ids: Vec<u32> = (0..instances.len() as u32).collect();
-        ids.sort_unstable_by_key(|seat| instances[*seat as usize].id());
+    pub(crate) fn new<T>(slots: &[Slot<T>]) -> Self {
+        let mut ids: Vec<u32> = (0..slots.len() as u32).collect();
+        ids.sort_unstable_by_key(|seat| slots[*seat as usize].instance.id());
         let region: Arc<str> = "region".into();
         let mut lists: BTreeMap<(&str, &str), (Label, Vec<u32>)> = BTreeMap::new();
-        for (seat, instance) in instances.iter().enumerate() {
-            let instance = &instance.spec;
+        for (seat, slot) in slots.iter().enumerate() {
+            let instance = &slot.instance;
             let own = instance.labels.iter().filter(|(key, _)| !matches!(&**key, "id" | "region"));
             let built_in = (region.clone(), instance.region.clone());
             let list =

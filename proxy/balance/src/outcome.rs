@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::core::{Core, Wakers, nanos, wake};
 use crate::health::{Before, Changed, Health};
 use crate::live::Live;
+use crate::seats::Seats;
 use crate::table::Table;
 
 impl<T> Core<T> {
@@ -20,14 +21,14 @@ impl<T> Core<T> {
                 health.succeeded(live, &table.policy);
             }
         });
-        self.follow(live);
+        self.show(live);
     }
 
     pub(crate) fn failed(&self, live: &Arc<Live>, now: Duration) {
         let table = self.table.load();
         let deserved =
             self.with_health(|health| live.is_seated() && health.failed(live, &table.policy, now));
-        self.follow(live);
+        self.show(live);
         if deserved {
             self.eject(live, now);
         }
@@ -80,8 +81,8 @@ impl<T> Core<T> {
     }
 
     /// Brings the index up to date with an instance's load. No lock is held.
-    fn follow(&self, live: &Arc<Live>) {
-        if self.settle_elsewhere(live) {
+    fn show(&self, live: &Arc<Live>) {
+        if self.follow(live, Seats::settle) {
             self.serve_all();
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::sync::RwLock;
 
-use crate::instance::Spec;
+use crate::instance::Instance;
 use crate::live::Live;
 use crate::seats::Tier;
 
@@ -83,7 +83,7 @@ impl Roster {
     }
 
     /// Lists a seat that has just been taken.
-    pub(crate) fn list<T>(&self, spec: &Spec<T>, seat: usize) {
+    pub(crate) fn list<T>(&self, instance: &Instance<T>, seat: usize) {
         let mut book = self.book.write();
         let mut add = |key: &Arc<str>, value: &Arc<str>| {
             let seats =
@@ -92,10 +92,10 @@ impl Roster {
                 seats.push(seat as u32);
             }
         };
-        add(&"region".into(), &spec.region);
-        let own = spec.labels.iter().filter(|(key, _)| !matches!(&**key, "id" | "region"));
+        add(&"region".into(), &instance.region);
+        let own = instance.labels.iter().filter(|(key, _)| !matches!(&**key, "id" | "region"));
         own.for_each(|(key, value)| add(key, value));
-        book.ids.insert(spec.id.clone(), seat as u32);
+        book.ids.insert(instance.id.clone(), seat as u32);
         self.taken.fetch_add(1, Release);
     }
 

@@ -2,9 +2,11 @@
 //!
 //! The part of a table that choosing and counting need. Must not know ids, labels or the queue.
 
+use crate::sync::atomic::AtomicU8;
 use std::sync::{Arc, OnceLock};
 
-use crate::index::Index;
+use crate::index::{Index, NONE};
+use crate::instance::Instance;
 use crate::live::Live;
 use crate::policy::{Limits, NO_ROOM};
 
@@ -61,51 +63,82 @@ impl Look {
     pub(crate) const NOTHING: Self = Self { word: u64::MAX, load: NO_ROOM };
 }
 
-pub(crate) struct Seats {
+/// A seat that is taken: all that a choice reads of it before the instance itself, in one place.
+pub(crate) struct Slot<T> {
+    /// The instance's own, found without looking at the instance.
+    pub(crate) live: Arc<Live>,
+    pub(crate) instance: Arc<Instance<T>>,
+    pub(crate) tier: u32,
+    /// The level of the index that the seat is in.
+    pub(crate) mark: AtomicU8,
+}
+
+pub(crate) struct Seats<T> {
     pub(crate) limits: Limits,
-    pub(crate) lives: Box<[Arc<Live>]>,
+    pub(crate) first: Box<[Slot<T>]>,
     /// Seats for who comes later. Each is taken once in the life of a table: a thread may still
     /// look at who sat there.
-    late: Box<[OnceLock<Arc<Live>>]>,
+    late: Box<[OnceLock<Slot<T>>]>,
     pub(crate) tiers: Box<[Tier]>,
     /// Where looking at each seat would take too long.
     pub(crate) index: Option<Index>,
 }
 
-impl Seats {
-    pub(crate) fn new(limits: Limits, lives: Box<[Arc<Live>]>, tiers: Box<[Tier]>) -> Self {
+impl<T> Slot<T> {
+    fn new(instance: Arc<Instance<T>>, tier: usize) -> Self {
+        let (live, tier, mark) = (instance.live.clone(), tier as u32, AtomicU8::new(NONE));
+        Self { live, instance, tier, mark }
+    }
+}
+
+impl<T> Seats<T> {
+    /// Seats instances that are in the order of the tiers.
+    pub(crate) fn new(
+        limits: Limits,
+        instances: impl Iterator<Item = Arc<Instance<T>>>,
+        tiers: Box<[Tier]>,
+    ) -> Self {
+        let numbers = tiers.iter().enumerate();
+        let each = numbers.flat_map(|(number, tier)| (tier.start..tier.end).map(move |_| number));
+        let first: Box<[Slot<T>]> =
+            instances.zip(each).map(|(i, tier)| Slot::new(i, tier)).collect();
         let late: usize = tiers.iter().map(|tier| (tier.late_end - tier.late) as usize).sum();
-        let all = lives.len() + late;
-        let index = (all > SCAN_MOST).then(|| Index::new(limits, &tiers, all));
+        let index = (first.len() + late > SCAN_MOST).then(|| Index::new(limits, &tiers));
         let late = std::iter::repeat_with(OnceLock::new).take(late).collect();
-        let seats = Self { limits, lives, late, tiers, index };
+        let seats = Self { limits, first, late, tiers, index };
         seats.settle_all();
         seats
     }
 
     /// Who sits there, or sat there before it moved.
-    fn live(&self, seat: usize) -> Option<&Arc<Live>> {
-        match self.lives.get(seat) {
-            Some(live) => Some(live),
-            None => self.late.get(seat - self.lives.len())?.get(),
+    pub(crate) fn slot(&self, seat: usize) -> Option<&Slot<T>> {
+        match self.first.get(seat) {
+            Some(slot) => Some(slot),
+            None => self.late.get(seat - self.first.len())?.get(),
         }
     }
 
-    /// Takes a late seat for good. The queue's lock is held.
-    pub(crate) fn take_late(&self, seat: usize, live: Arc<Live>) {
-        if let Some(place) = self.late.get(seat - self.lives.len()) {
-            place.get_or_init(|| live);
+    /// Who sits there.
+    pub(crate) fn at(&self, seat: usize) -> Option<&Arc<Instance<T>>> {
+        let slot = self.slot(seat).filter(|s| s.live.is_seated() && !s.live.has_left(seat))?;
+        Some(&slot.instance)
+    }
+
+    /// Takes a late seat of a tier for good. The queue's lock is held.
+    pub(crate) fn take_late(&self, seat: usize, tier: usize, instance: Arc<Instance<T>>) {
+        if let Some(place) = self.late.get(seat - self.first.len()) {
+            place.get_or_init(|| Slot::new(instance, tier));
         }
     }
 
     /// All seats, taken or not.
     pub(crate) fn numbers(&self) -> std::ops::Range<usize> {
-        0..self.lives.len() + self.late.len()
+        0..self.first.len() + self.late.len()
     }
 
     /// A look at a seat; one that does not exist, or that its instance has left, gets nothing.
     pub(crate) fn look(&self, seat: usize) -> Look {
-        let Some(live) = self.live(seat) else { return Look::NOTHING };
+        let Some(live) = self.slot(seat).map(|slot| &slot.live) else { return Look::NOTHING };
         let word = live.word();
         if live.is_plain() {
             let load = if word < self.limits.hard { word } else { NO_ROOM };
@@ -125,7 +158,7 @@ impl Seats {
     /// Where `live` sits, if it does.
     pub(crate) fn seat_of(&self, live: &Arc<Live>) -> Option<usize> {
         let seat = live.seat();
-        self.live(seat).filter(|sitting| Arc::ptr_eq(sitting, live)).map(|_| seat)
+        self.slot(seat).filter(|sitting| Arc::ptr_eq(&sitting.live, live)).map(|_| seat)
     }
 
     /// Brings the index up to date with one seat's word. `true` if a seat that was out of sight
@@ -150,28 +183,11 @@ impl Seats {
 
     /// All seats as bits, for tables of at most 64.
     pub(crate) fn mask(&self) -> u64 {
-        u64::MAX.checked_shr(64 - self.lives.len() as u32).unwrap_or(0)
+        u64::MAX.checked_shr(64 - self.first.len() as u32).unwrap_or(0)
     }
 
-    /// The tier that a seat is in.
+    /// The tier that a taken seat is in; the first one for others.
     pub(crate) fn tier_of(&self, seat: usize) -> usize {
-        if seat < self.lives.len() {
-            self.tiers.partition_point(|tier| tier.end as usize <= seat)
-        } else {
-            self.tiers.partition_point(|tier| tier.late_end as usize <= seat)
-        }
-    }
-
-    /// Whether a seat is one of this tier's.
-    pub(crate) fn sits_in(&self, seat: usize, tier: usize) -> bool {
-        self.tiers.get(tier).is_some_and(|tier| {
-            let range = |start: u32, end: u32| (start as usize..end as usize).contains(&seat);
-            range(tier.start, tier.end) || range(tier.late, tier.late_end)
-        })
-    }
-
-    /// Tells these seats from others that are in use at the same time.
-    pub(crate) fn identity(self: &Arc<Self>) -> usize {
-        Arc::as_ptr(self).addr()
+        self.slot(seat).map_or(0, |slot| slot.tier as usize)
     }
 }

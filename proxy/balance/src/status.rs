@@ -66,14 +66,14 @@ impl InstanceStatus {
         hard_limit: Option<u32>,
         health: &Health,
     ) -> Self {
-        let (spec, live) = (&instance.spec, &instance.live);
+        let live = &instance.live;
         let (in_flight, handicap) = (live.in_flight(), live.handicap());
         let load = limits.load(u64::from(in_flight), handicap);
         Self {
-            id: spec.id.clone(),
-            address: spec.address.clone(),
-            region: spec.region.clone(),
-            labels: spec.labels.clone(),
+            id: instance.id.clone(),
+            address: instance.address.clone(),
+            region: instance.region.clone(),
+            labels: instance.labels.clone(),
             band: limits.band(load),
             load: u32::try_from(load).unwrap_or(in_flight),
             in_flight,

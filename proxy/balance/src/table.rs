@@ -7,10 +7,9 @@ use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::Relaxed;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::core::Core;
-use crate::instance::{Instance, Spec};
+use crate::instance::Instance;
 use crate::labels::Labels;
 use crate::live::Live;
 use crate::policy::{Policy, Scope, Spread};
@@ -20,11 +19,7 @@ use crate::seats::{SCAN_MOST, Seats, Tier};
 
 pub(crate) struct Table<T> {
     pub(crate) policy: Policy,
-    pub(crate) seats: Arc<Seats>,
-    /// Those that were there when the table was made.
-    instances: Box<[Arc<Instance<T>>]>,
-    /// Who came or moved since, by late seats; see [`Seats`].
-    late: Box<[OnceLock<Arc<Instance<T>>>]>,
+    pub(crate) seats: Seats<T>,
     pub(crate) labels: Labels,
     pub(crate) roster: Roster,
     /// Instances; changed under the queue's lock only.
@@ -32,9 +27,6 @@ pub(crate) struct Table<T> {
     /// Seats that may get traffic; changed under the queue's lock only.
     available: AtomicUsize,
 }
-
-/// What is known of an instance before it has a seat.
-pub(crate) type Member<T> = (Arc<Spec<T>>, Arc<Live>);
 
 /// Seats that a tier of a large table keeps for who comes later: so many, and one for so many of
 /// all seats and of its own. When they are taken, the next change makes a new table, so a change
@@ -49,52 +41,36 @@ type Distance = (u32, u32);
 impl<T> Table<T> {
     /// Seats `members` by closeness; equally close ones keep their order. Does not yet tell the
     /// live words their seats.
-    pub(crate) fn new(policy: Policy, members: Vec<Member<T>>, core: &Arc<Core<T>>) -> Self {
+    pub(crate) fn new(policy: Policy, members: Vec<Arc<Instance<T>>>) -> Self {
         let groups = groups(&policy, &members);
-        let distance = |(spec, live): &Member<T>| -> Distance {
-            let group = groups.get(&*spec.region).copied().unwrap_or(0);
-            (group, key(policy.spread, live))
+        let distance = |instance: &Instance<T>| -> Distance {
+            let group = groups.get(&*instance.region).copied().unwrap_or(0);
+            (group, key(policy.spread, &instance.live))
         };
-        let mut order: Vec<(Distance, &Member<T>)> =
+        let mut order: Vec<(Distance, &Arc<Instance<T>>)> =
             members.iter().map(|member| (distance(member), member)).collect();
         order.sort_by_key(|(distance, _)| *distance);
         let tiers = tiers(&policy, order.iter().map(|(distance, _)| *distance));
-        let lives = order.iter().map(|(_, (_, live))| live.clone()).collect();
-        let seats = Arc::new(Seats::new(policy.limits(), lives, tiers));
-        let instance = |(_, (spec, live)): &(Distance, &Member<T>)| Instance {
-            spec: spec.clone(),
-            live: live.clone(),
-            core: core.clone(),
-            seats: seats.clone(),
-        };
-        let instances = order.iter().map(instance).map(Arc::new).collect();
-        Self::seated(policy, seats, instances)
-    }
-
-    /// A table without instances, which needs no core.
-    pub(crate) fn empty(policy: Policy) -> Self {
-        let seats = Arc::new(Seats::new(policy.limits(), Box::default(), Box::default()));
-        Self::seated(policy, seats, Box::default())
-    }
-
-    fn seated(policy: Policy, seats: Arc<Seats>, instances: Box<[Arc<Instance<T>>]>) -> Self {
-        let labels = Labels::new(&instances);
-        let late = seats.numbers().len() - instances.len();
+        let instances = order.into_iter().map(|(_, instance)| instance.clone());
+        let seats = Seats::new(policy.limits(), instances, tiers);
         Self {
-            late: std::iter::repeat_with(OnceLock::new).take(late).collect(),
+            labels: Labels::new(&seats.first),
             roster: Roster::new(&seats.tiers),
-            size: AtomicUsize::new(instances.len()),
+            size: AtomicUsize::new(seats.first.len()),
             available: AtomicUsize::new(0),
             policy,
             seats,
-            instances,
-            labels,
         }
     }
 
+    /// A table without instances.
+    pub(crate) fn empty(policy: Policy) -> Self {
+        Self::new(policy, Vec::new())
+    }
+
     /// The members, to be seated anew.
-    pub(crate) fn members(&self) -> Vec<Member<T>> {
-        self.sitting().map(|(_, i)| (i.spec.clone(), i.live.clone())).collect()
+    pub(crate) fn members(&self) -> Vec<Arc<Instance<T>>> {
+        self.sitting().map(|(_, instance)| instance.clone()).collect()
     }
 
     /// How many instances there are.
@@ -104,14 +80,7 @@ impl<T> Table<T> {
 
     /// Who sits on a seat.
     pub(crate) fn at(&self, seat: usize) -> Option<&Arc<Instance<T>>> {
-        self.ever_at(seat).filter(|i| i.live.is_seated() && !i.live.has_left(seat))
-    }
-
-    fn ever_at(&self, seat: usize) -> Option<&Arc<Instance<T>>> {
-        match self.instances.get(seat) {
-            Some(instance) => Some(instance),
-            None => self.late.get(seat - self.instances.len())?.get(),
-        }
+        self.seats.at(seat)
     }
 
     /// Everybody with a seat; those who came late come last, each sort in the order of closeness.
@@ -121,20 +90,21 @@ impl<T> Table<T> {
 
     /// The seats taken when the table was made.
     pub(crate) fn first_seats(&self) -> std::ops::Range<usize> {
-        0..self.instances.len()
+        0..self.seats.first.len()
     }
 
     /// The seats taken since, closest first.
     pub(crate) fn late_seats(&self) -> std::ops::Range<usize> {
         match self.roster.is_empty() {
             true => 0..0,
-            false => self.instances.len()..self.seats.numbers().end,
+            false => self.seats.first.len()..self.seats.numbers().end,
         }
     }
 
     /// The seat of an id.
     pub(crate) fn seat(&self, id: &str) -> Option<usize> {
-        let id_of = |seat: u32| self.instances.get(seat as usize).map_or("", |i| i.id());
+        let id_of =
+            |seat: u32| self.seats.first.get(seat as usize).map_or("", |slot| slot.instance.id());
         let first = self.labels.seat(id, id_of).map(|seat| seat as usize);
         let late = || self.roster.seat(id).filter(|seat| self.at(*seat).is_some());
         first.filter(|seat| self.at(*seat).is_some()).or_else(late)
@@ -143,30 +113,29 @@ impl<T> Table<T> {
     /// Seats an instance according to its class without a new table: a newcomer, one that is
     /// described anew, or one whose class has changed. `false` if there is no free seat, or if
     /// closeness is not by classes alone. The queue's lock is held.
-    pub(crate) fn seat_late(
-        &self,
-        spec: &Arc<Spec<T>>,
-        live: &Arc<Live>,
-        core: &Arc<Core<T>>,
-    ) -> bool {
+    pub(crate) fn seat_late(&self, instance: &Arc<Instance<T>>) -> bool {
         if self.seats.index.is_none() || !by_class(&self.policy) {
             return false;
         }
+        let live = &instance.live;
         let number = usize::from(live.class().rank());
         let Some(tier) = self.seats.tiers.get(number) else { return false };
         let before = self.seats.seat_of(live);
         if let Some(seat) = before {
             self.roster.remember(live, self.seats.tier_of(seat), seat);
         }
-        let same = |seat: &usize| self.ever_at(*seat).is_some_and(|i| Arc::ptr_eq(&i.spec, spec));
-        let seat = match self.roster.own(live, number).filter(same) {
+        let sat = |seat: &usize| {
+            self.seats.slot(*seat).is_some_and(|slot| Arc::ptr_eq(&slot.instance, instance))
+        };
+        let seat = match self.roster.own(live, number).filter(sat) {
             Some(seat) => {
-                self.roster.find_at(&spec.id, seat);
+                self.roster.find_at(&instance.id, seat);
                 seat
             }
             None => {
                 let Some(seat) = self.roster.free(number, *tier) else { return false };
-                self.take_late(seat, spec, live, core);
+                self.roster.list(instance, seat);
+                self.seats.take_late(seat, number, instance.clone());
                 seat
             }
         };
@@ -176,18 +145,6 @@ impl<T> Table<T> {
         }
         self.seats.settle(seat);
         true
-    }
-
-    /// Puts an instance on a free seat.
-    fn take_late(&self, seat: usize, spec: &Arc<Spec<T>>, live: &Arc<Live>, core: &Arc<Core<T>>) {
-        self.roster.list(spec, seat);
-        let (spec, live, seats) = (spec.clone(), live.clone(), self.seats.clone());
-        let instance = Arc::new(Instance { spec, live, core: core.clone(), seats });
-        if let Some(place) = self.late.get(seat - self.instances.len()) {
-            let live = instance.live.clone();
-            place.get_or_init(|| instance);
-            self.seats.take_late(seat, live);
-        }
     }
 
     /// Notes that instances came or went.
@@ -230,14 +187,15 @@ fn key(spread: Spread, live: &Live) -> u32 {
 
 /// The group of each region. A region is as close as its closest instance; regions that are
 /// exactly equally close share a group, so that their names do not matter.
-fn groups<'a, T>(policy: &Policy, members: &'a [Member<T>]) -> BTreeMap<&'a str, u32> {
+fn groups<'a, T>(policy: &Policy, members: &'a [Arc<Instance<T>>]) -> BTreeMap<&'a str, u32> {
     let mut closest: BTreeMap<&str, Reverse<(u32, u32)>> = BTreeMap::new();
     if policy.scope == Scope::Global {
         return BTreeMap::new();
     }
-    for (spec, live) in members {
+    for instance in members {
+        let live = &instance.live;
         let own = Reverse((key(policy.spread, live), live.rtt_key()));
-        let region = closest.entry(&spec.region).or_insert(own);
+        let region = closest.entry(&instance.region).or_insert(own);
         *region = own.max(*region);
     }
     let mut distances: Vec<(u32, u32)> = closest.values().map(|Reverse(d)| *d).collect();

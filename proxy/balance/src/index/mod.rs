@@ -16,14 +16,15 @@ mod levels;
 #[cfg(test)]
 mod tests;
 
+use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::sync::atomic::{AtomicU8, AtomicU64};
 
 use fastrand::Rng;
 
 use self::first::FirstSet;
 use self::gate::Gate;
-use self::ladder::{BUSY, Ladder, NONE};
+pub(crate) use self::ladder::NONE;
+use self::ladder::{BUSY, Ladder};
 use self::levels::{Levels, bits};
 use crate::choose::Choice;
 use crate::policy::Limits;
@@ -36,8 +37,6 @@ const LARGE: usize = 64;
 pub(crate) struct Index {
     ladder: Ladder,
     shelves: Box<[Shelf]>,
-    /// The level that each seat is in.
-    marks: Box<[AtomicU8]>,
     /// Tiers that have open seats, and busy ones.
     bands: [FirstSet; 2],
     /// The end of each group, as a number of a tier.
@@ -80,7 +79,7 @@ pub(crate) struct Draw<'a> {
 }
 
 impl Index {
-    pub(crate) fn new(limits: Limits, tiers: &[Tier], seats: usize) -> Self {
+    pub(crate) fn new(limits: Limits, tiers: &[Tier]) -> Self {
         let ladder = Ladder::new(limits);
         let mut groups: Vec<usize> = Vec::new();
         for (number, tier) in tiers.iter().enumerate() {
@@ -90,7 +89,6 @@ impl Index {
         Self {
             ladder,
             shelves: tiers.iter().map(|tier| Shelf::new(ladder, tier)).collect(),
-            marks: (0..seats).map(|_| AtomicU8::new(NONE)).collect(),
             bands: [FirstSet::new(tiers.len()), FirstSet::new(tiers.len())],
             groups: groups.into(),
         }
@@ -98,26 +96,25 @@ impl Index {
 
     /// Moves a seat to the level of its word, after the word has changed. `true` if a seat that
     /// had been out of sight is in sight now, and the caller must look for waiters.
-    pub(crate) fn settle(&self, seats: &Seats, seat: usize) -> bool {
+    pub(crate) fn settle<T>(&self, seats: &Seats<T>, seat: usize) -> bool {
         self.bring(seats, seat, Lag::None)
     }
 
     /// The same after the word has been counted down: a seat whose level is too low already may
     /// stay there.
-    pub(crate) fn lower(&self, seats: &Seats, seat: usize) -> bool {
+    pub(crate) fn lower<T>(&self, seats: &Seats<T>, seat: usize) -> bool {
         self.bring(seats, seat, Lag::Allowed)
     }
 
-    fn bring(&self, seats: &Seats, seat: usize, lag: Lag) -> bool {
-        let tier = seats.tier_of(seat);
-        let (Some(shelf), Some(mark)) = (self.shelves.get(tier), self.marks.get(seat)) else {
-            return false;
-        };
+    fn bring<T>(&self, seats: &Seats<T>, seat: usize, lag: Lag) -> bool {
+        let Some(slot) = seats.slot(seat) else { return false };
+        let tier = slot.tier as usize;
+        let Some(shelf) = self.shelves.get(tier) else { return false };
         // In this order: whoever is inside after the first look reads the word after the change,
         // and whoever was before has left its mark.
         if shelf.gate.is_free() {
             let (mark, level) =
-                (mark.load(Relaxed), shelf.grain(self.ladder.level(seats.load(seat))));
+                (slot.mark.load(Relaxed), shelf.grain(self.ladder.level(seats.load(seat))));
             if mark == level || (mark < level && lag == Lag::Allowed) {
                 return false;
             }
@@ -125,15 +122,16 @@ impl Index {
         let Some(range) = seats.tiers.get(tier) else { return false };
         let mut revealed = false;
         shelf.gate.work(range.place(seat), |place| {
-            revealed |= self.follow(seats, shelf, tier, place, range.seat(place));
+            revealed |= self.follow(seats, shelf, place, range.seat(place));
         });
         revealed
     }
 
     /// The work inside the gate: one seat follows its word.
-    fn follow(&self, seats: &Seats, shelf: &Shelf, tier: usize, place: usize, seat: usize) -> bool {
-        let Some(mark) = self.marks.get(seat) else { return false };
-        let old = mark.load(Relaxed);
+    fn follow<T>(&self, seats: &Seats<T>, shelf: &Shelf, place: usize, seat: usize) -> bool {
+        let Some(slot) = seats.slot(seat) else { return false };
+        let tier = slot.tier as usize;
+        let old = slot.mark.load(Relaxed);
         let new = shelf.grain(self.ladder.level(seats.load(seat)));
         if new == old {
             return false;
@@ -149,15 +147,15 @@ impl Index {
                 self.bands[band].clear(tier);
             }
         }
-        mark.store(new, Relaxed);
+        slot.mark.store(new, Relaxed);
         old == NONE
     }
 
     /// As the scan of all seats but those in `skip`; `Err` if hints were moving all the time and
     /// a scan must decide.
-    pub(crate) fn choose(
+    pub(crate) fn choose<T>(
         &self,
-        seats: &Seats,
+        seats: &Seats<T>,
         skip: &[usize],
         draw: &mut Draw<'_>,
     ) -> Result<Option<Choice>, Unsure> {
@@ -177,7 +175,7 @@ impl Index {
     }
 
     /// One look at all tiers. `lenient`: past what is moving.
-    fn look(&self, among: &Among<'_>, lenient: bool, draw: &mut Draw<'_>) -> Found {
+    fn look<T>(&self, among: &Among<'_, T>, lenient: bool, draw: &mut Draw<'_>) -> Found {
         let mut moving = false;
         let mut from = 0;
         loop {
@@ -204,7 +202,13 @@ impl Index {
         }
     }
 
-    fn look_at(&self, tier: usize, busy: bool, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
+    fn look_at<T>(
+        &self,
+        tier: usize,
+        busy: bool,
+        among: &Among<'_, T>,
+        draw: &mut Draw<'_>,
+    ) -> Found {
         let Some(range) = among.seats.tiers.get(tier) else { return Found::Nothing };
         match self.shelves.get(tier).map(|shelf| &shelf.stock) {
             Some(Stock::Large(levels)) => {
@@ -226,12 +230,12 @@ impl Index {
     }
 
     /// One of a level's seats; of a level that spans several loads, the less loaded of two.
-    fn draw_from(
+    fn draw_from<T>(
         &self,
         levels: &Levels,
         level: u8,
         range: Tier,
-        among: &Among<'_>,
+        among: &Among<'_, T>,
         draw: &mut Draw<'_>,
     ) -> Found {
         let Some(first) = levels.draw(level, draw.rng).map(|place| range.seat(place)) else {
@@ -259,7 +263,13 @@ impl Index {
         found
     }
 
-    fn verify(&self, number: usize, level: u8, among: &Among<'_>, draw: &mut Draw<'_>) -> Found {
+    fn verify<T>(
+        &self,
+        number: usize,
+        level: u8,
+        among: &Among<'_, T>,
+        draw: &mut Draw<'_>,
+    ) -> Found {
         let look = among.seats.look(number);
         if self.ladder.level(look.load) == level {
             return Found::Seat(Choice { seat: number, look, may_lag: false });
@@ -269,11 +279,11 @@ impl Index {
     }
 
     /// The least loaded of some seats of one tier, if they are of the band that they should be.
-    fn least(
+    fn least<T>(
         &self,
         numbers: impl Iterator<Item = usize>,
         busy: bool,
-        among: &Among<'_>,
+        among: &Among<'_, T>,
         draw: &mut Draw<'_>,
     ) -> Found {
         let mut best: Option<Choice> = None;
@@ -309,8 +319,8 @@ impl Index {
 pub(crate) struct Unsure;
 
 /// What a look is taken at.
-struct Among<'a> {
-    seats: &'a Seats,
+struct Among<'a, T> {
+    seats: &'a Seats<T>,
     skip: &'a [usize],
 }
 

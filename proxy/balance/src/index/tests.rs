@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::Draw;
 use super::ladder::Ladder;
 use crate::core::Core;
-use crate::instance::{InstanceSpec, Spec};
+use crate::instance::{Instance, InstanceSpec};
 use crate::live::Live;
 use crate::policy::{Policy, Scope, Spread};
 use crate::table::Table;
@@ -31,12 +31,11 @@ fn table(policy: &Policy, instances: &[(u8, Option<u16>, u32)]) -> Table<()> {
             payload: (),
         };
         live.fix_rtt(spec.rtt);
-        (Arc::new(Spec::new(spec)), live)
+        Arc::new(Instance::new(spec, live, core.clone()))
     };
-    let table =
-        Table::new(policy.clone(), instances.iter().enumerate().map(member).collect(), &core);
-    for (seat, live) in table.seats.lives.iter().enumerate() {
-        live.set_seat(seat as u32);
+    let table = Table::new(policy.clone(), instances.iter().enumerate().map(member).collect());
+    for (seat, slot) in table.seats.first.iter().enumerate() {
+        slot.live.set_seat(seat as u32);
     }
     table
 }
@@ -113,19 +112,19 @@ proptest! {
         for step in steps {
             match step {
                 Step::Take(seat, told) => {
-                    let taken = table.seats.lives[seat % seats].take_below(table.seats.limits.hard);
+                    let taken = table.seats.first[seat % seats].live.take_below(table.seats.limits.hard);
                     if taken.is_some() && told {
                         table.seats.settle(seat % seats);
                     }
                 }
                 Step::Give(seat) => {
-                    if table.seats.lives[seat % seats].in_flight() > 0 {
-                        table.seats.lives[seat % seats].give_back();
+                    if table.seats.first[seat % seats].live.in_flight() > 0 {
+                        table.seats.first[seat % seats].live.give_back();
                         table.seats.lower(seat % seats);
                     }
                 }
                 Step::Health(seat, up) => {
-                    table.seats.lives[seat % seats].set_healthy(up);
+                    table.seats.first[seat % seats].live.set_healthy(up);
                     table.seats.settle(seat % seats);
                 }
                 Step::Choose => {
@@ -161,7 +160,7 @@ fn the_index_is_exact_once_the_threads_are_gone() {
                         let mut draw = Draw { rng: &mut own, revealed: false };
                         let choice = table.choose(&Wanted::default(), &mut draw);
                         if let Some(choice) = choice
-                            && table.seats.lives[choice.seat].take_seen(choice.look.word)
+                            && table.seats.first[choice.seat].live.take_seen(choice.look.word)
                         {
                             if !choice.may_lag {
                                 table.seats.settle(choice.seat);
@@ -170,7 +169,7 @@ fn the_index_is_exact_once_the_threads_are_gone() {
                         }
                         while held.len() > 70 || (!held.is_empty() && rng.bool()) {
                             let seat = held.swap_remove(rng.usize(0..held.len()));
-                            table.seats.lives[seat].give_back();
+                            table.seats.first[seat].live.give_back();
                             table.seats.lower(seat);
                         }
                     }
@@ -184,9 +183,9 @@ fn the_index_is_exact_once_the_threads_are_gone() {
             assert_eq!(by_index, by_scan);
             let mut draw = Draw { rng: &mut rng, revealed: false };
             let Some(choice) = table.choose(&Wanted::default(), &mut draw) else { break };
-            assert!(table.seats.lives[choice.seat].take_seen(choice.look.word));
+            assert!(table.seats.first[choice.seat].live.take_seen(choice.look.word));
             table.seats.settle(choice.seat);
         }
-        assert!(table.seats.lives.iter().all(|live| live.in_flight() == 3));
+        assert!(table.seats.first.iter().all(|slot| slot.live.in_flight() == 3));
     }
 }
