@@ -5,7 +5,7 @@
 //! are sequentially consistent, so at least one of the two sees the other.
 
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
-use crate::sync::atomic::{AtomicU64, AtomicUsize, fence};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::task::Waker;
@@ -34,6 +34,8 @@ pub(crate) type Wakers = SmallVec<[Waker; 4]>;
 
 pub(crate) struct Core<T> {
     pub(crate) table: ArcSwap<Table<T>>,
+    /// Whether the table has an index that must follow; set before that index is made up to date.
+    indexed: AtomicBool,
     /// Waiters in the queue, and newcomers about to become one.
     waiting: AtomicUsize,
     pub(crate) queue: Mutex<Queue<T>>,
@@ -48,6 +50,7 @@ pub(crate) struct Core<T> {
 impl<T> Core<T> {
     pub(crate) fn new(table: Table<T>, seed: u64) -> Self {
         Self {
+            indexed: AtomicBool::new(table.seats.index.is_some()),
             table: ArcSwap::from_pointee(table),
             waiting: AtomicUsize::new(0),
             queue: Mutex::new(Queue::new(seed)),
@@ -66,6 +69,7 @@ impl<T> Core<T> {
         self.with_health(|health| health.review(&table.policy));
         table.count_available();
         let table = Arc::new(table);
+        self.indexed.store(table.seats.index.is_some(), SeqCst);
         self.table.store(table.clone());
         // What was counted while the table was built; whoever counts later finds the new seats.
         table.seats.settle_all();
@@ -148,6 +152,9 @@ impl<T> Core<T> {
         live: &Arc<Live>,
         follow: impl FnOnce(&Seats<T>, usize) -> bool,
     ) -> bool {
+        if !self.indexed.load(SeqCst) {
+            return false;
+        }
         let table = self.table.load();
         table.seats.index.is_some()
             && table.seats.seat_of(live).is_some_and(|seat| follow(&table.seats, seat))
