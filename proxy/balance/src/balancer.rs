@@ -160,7 +160,8 @@ impl<T> Balancer<T> {
         };
         live.restore();
         live.fix_rtt(instance.rtt);
-        let instance = Arc::new(Instance::new(instance, live.clone(), self.core.clone()));
+        let region = table.labels.region(&instance.region);
+        let instance = Arc::new(Instance::new(instance, region, live.clone(), self.core.clone()));
         if table.seat_late(&instance) {
             table.adjust_size(usize::from(same.is_none()), 0);
             table.adjust_available(available, live.available());
@@ -220,12 +221,18 @@ impl<T> Balancer<T> {
         let mut departed = self.core.departed.lock();
         let mut known = departed.known(&old);
         let mut members = Vec::with_capacity(instances.len());
+        let mut regions: HashSet<Arc<str>> = HashSet::new();
         for spec in instances {
             let identity: Identity = (spec.id.as_str().into(), spec.address.as_str().into());
             let live = known.remove(&identity).unwrap_or_else(|| self.newcomer(&old, &policy));
             live.restore();
             live.fix_rtt(spec.rtt);
-            members.push(Arc::new(Instance::new(spec, live, self.core.clone())));
+            let region = match regions.get(spec.region.as_str()) {
+                Some(known) => known.clone(),
+                None => spec.region.as_str().into(),
+            };
+            regions.insert(region.clone());
+            members.push(Arc::new(Instance::new(spec, region, live, self.core.clone())));
         }
         departed.keep(known);
         self.core.publish(Table::new(policy, members));

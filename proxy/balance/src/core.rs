@@ -24,7 +24,6 @@ use crate::instance::Instance;
 use crate::live::Live;
 use crate::permit::Permit;
 use crate::queue::{Number, Queue, RETRY_AFTER_UNKNOWN, Ticket};
-use crate::seats::Seats;
 use crate::table::Table;
 use crate::waiter::{Place, Waiter};
 use crate::wanted::{Requirement, Wanted, owned};
@@ -36,6 +35,8 @@ pub(crate) struct Core<T> {
     pub(crate) table: ArcSwap<Table<T>>,
     /// Whether the table has an index that must follow; set before that index is made up to date.
     indexed: AtomicBool,
+    /// The identity of the table; set like `indexed`.
+    current: AtomicUsize,
     /// Waiters in the queue, and newcomers about to become one.
     waiting: AtomicUsize,
     pub(crate) queue: Mutex<Queue<T>>,
@@ -51,6 +52,7 @@ impl<T> Core<T> {
     pub(crate) fn new(table: Table<T>, seed: u64) -> Self {
         Self {
             indexed: AtomicBool::new(table.seats.index.is_some()),
+            current: AtomicUsize::new(0),
             table: ArcSwap::from_pointee(table),
             waiting: AtomicUsize::new(0),
             queue: Mutex::new(Queue::new(seed)),
@@ -71,6 +73,7 @@ impl<T> Core<T> {
         let table = Arc::new(table);
         self.indexed.store(table.seats.index.is_some(), SeqCst);
         self.table.store(table.clone());
+        self.current.store(identity(&table), SeqCst);
         // What was counted while the table was built; whoever counts later finds the new seats.
         table.seats.settle_all();
     }
@@ -132,10 +135,15 @@ impl<T> Core<T> {
         picked
     }
 
-    /// Gives a place back, to the longest waiting request that may have it.
-    pub(crate) fn release(&self, instance: &Instance<T>) {
-        instance.live.give_back();
-        let revealed = self.follow(&instance.live, Seats::lower);
+    /// Gives a place back, to the longest waiting request that may have it. `seat` is where the
+    /// instance sat when the place was taken, and as a rule still does.
+    pub(crate) fn release(&self, instance: &Instance<T>, seat: usize) {
+        let revealed = if self.indexed.load(Relaxed) {
+            self.give_back(instance, seat)
+        } else {
+            instance.live.give_back();
+            self.follow(&instance.live, lower)
+        };
         if self.waiting.load(SeqCst) > 0 {
             self.offer(&instance.live);
             if revealed {
@@ -144,20 +152,29 @@ impl<T> Core<T> {
         }
     }
 
+    /// Counts down, and makes the index follow.
+    fn give_back(&self, instance: &Instance<T>, seat: usize) -> bool {
+        let table = self.table.load();
+        table.seats.fetch(seat);
+        instance.live.give_back();
+        // In this order: a table that is current after the count is brought up to date after it.
+        if self.current.load(SeqCst) == identity(&table) {
+            lower(&table, &instance.live)
+        } else {
+            self.follow(&instance.live, lower)
+        }
+    }
+
     /// Makes the index follow an instance's word. One that is about to sit elsewhere is left to
     /// whoever moves it: that thread settles its new seat when it has made it known, hence after
     /// the change that this is about.
+    #[inline(never)]
     pub(crate) fn follow(
         &self,
         live: &Arc<Live>,
-        follow: impl FnOnce(&Seats<T>, usize) -> bool,
+        follow: impl FnOnce(&Table<T>, &Arc<Live>) -> bool,
     ) -> bool {
-        if !self.indexed.load(SeqCst) {
-            return false;
-        }
-        let table = self.table.load();
-        table.seats.index.is_some()
-            && table.seats.seat_of(live).is_some_and(|seat| follow(&table.seats, seat))
+        self.indexed.load(SeqCst) && follow(&self.table.load(), live)
     }
 
     /// Offers one instance's room to those who wait, in their order.
@@ -171,7 +188,7 @@ impl<T> Core<T> {
                 let Some(word) = live.take_below(table.seats.limits.hard) else { break };
                 let band = table.seats.limits.band(table.seats.limits.load(word, live.handicap()));
                 table.seats.settle(seat);
-                let permit = Permit::counted(instance.clone(), band);
+                let permit = Permit::counted(instance.clone(), seat as u32, band);
                 self.hand_over(&mut queue, line, permit, &mut wakers);
             }
         }
@@ -241,20 +258,35 @@ impl<T> Core<T> {
     }
 }
 
+/// Tells a table from others that are in use at the same time.
+fn identity<T>(table: &Table<T>) -> usize {
+    std::ptr::from_ref(table).addr()
+}
+
+fn lower<T>(table: &Table<T>, live: &Arc<Live>) -> bool {
+    table.seats.seat_of(live).is_some_and(|seat| table.seats.lower(seat))
+}
+
+/// Brings the index up to date with an instance's word.
+pub(crate) fn settle<T>(table: &Table<T>, live: &Arc<Live>) -> bool {
+    table.seats.seat_of(live).is_some_and(|seat| table.seats.settle(seat))
+}
+
 /// Chooses and counts. A choice whose instance has changed meanwhile is made anew; each such
 /// round means that another thread got its place.
 fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Permit<T>> {
     loop {
         let choice = table.choose(wanted, draw)?;
         // Nobody sits there any more: the hint is about to follow.
-        let Some(instance) = table.at(choice.seat) else { continue };
-        let taken = instance.live.take_seen(choice.look.word);
+        let Some(slot) = table.seats.sitting(choice.seat) else { continue };
+        slot.fetch_instance();
+        let taken = slot.live.take_seen(choice.look.word);
         if !taken || !choice.may_lag {
             draw.revealed |= table.seats.settle(choice.seat);
         }
         if taken {
             let band = table.seats.limits.band(choice.look.load);
-            return Some(Permit::counted(instance.clone(), band));
+            return Some(Permit::counted(slot.instance.clone(), choice.seat as u32, band));
         }
     }
 }

@@ -44,14 +44,20 @@ pub struct Instance<T> {
 }
 
 impl<T> Instance<T> {
-    pub(crate) fn new(spec: InstanceSpec<T>, live: Arc<Live>, core: Arc<Core<T>>) -> Self {
+    /// `region` is the spec's, shared with the others there.
+    pub(crate) fn new(
+        spec: InstanceSpec<T>,
+        region: Arc<str>,
+        live: Arc<Live>,
+        core: Arc<Core<T>>,
+    ) -> Self {
         let labels = spec.labels.into_iter().map(|(key, value)| (key.into(), value.into()));
         Self {
             live,
             core,
             id: spec.id.into(),
             address: spec.address.into(),
-            region: spec.region.into(),
+            region,
             labels: labels.collect(),
             payload: spec.payload,
         }

@@ -54,11 +54,20 @@ impl Labels {
         self.ids.get(place).copied()
     }
 
+    /// A region's name as those who run there share it.
+    pub(crate) fn region(&self, name: &str) -> Arc<str> {
+        self.place("region", name).map_or_else(|| name.into(), |(label, _)| label.1.clone())
+    }
+
     /// The seats that bear a label other than `id`.
     pub(crate) fn posting(&self, key: &str, value: &str) -> Option<&Posting> {
+        self.place(key, value).map(|(_, posting)| posting)
+    }
+
+    fn place(&self, key: &str, value: &str) -> Option<&(Label, Posting)> {
         let order = |(label, _): &(Label, Posting)| (&*label.0, &*label.1).cmp(&(key, value));
         let place = self.postings.binary_search_by(order).ok()?;
-        self.postings.get(place).map(|(_, posting)| posting)
+        self.postings.get(place)
     }
 }
 

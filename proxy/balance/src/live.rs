@@ -32,8 +32,9 @@ pub(crate) struct Live {
     /// What makes a look at the word alone not enough: 0 as a rule. [`Handicap`]'s failures in the
     /// lower half and its soft limit in the upper one, which is at most 2^31, and [`MOVED`].
     special: AtomicU64,
-    /// Nanoseconds of the last change of class; only read and written under the queue's lock.
-    class_since: AtomicU64,
+    /// Milliseconds of the last change of class, as far as they fit: once in 49 days, a change may
+    /// be held back once more. Only read and written under the queue's lock.
+    class_since: AtomicU32,
     rtt: AtomicU32,
     /// Its seat in the current table, checked by whoever uses it.
     seat: AtomicU32,
@@ -48,7 +49,7 @@ impl Live {
         Self {
             word: AtomicU64::new(0),
             special: AtomicU64::new(0),
-            class_since: AtomicU64::new(0),
+            class_since: AtomicU32::new(0),
             rtt: AtomicU32::new(RTT_UNKNOWN),
             seat: AtomicU32::new(NO_SEAT),
             class: AtomicU8::new(RttClass::UNKNOWN.rank()),
@@ -226,10 +227,10 @@ impl Live {
         self.rtt.store(rtt.map_or(RTT_UNKNOWN, micros), Relaxed);
         let before = self.class();
         let after = before.after(rtt);
-        let now = now.as_nanos() as u64;
-        let held = now.saturating_sub(self.class_since.load(Relaxed));
+        let now = now.as_millis() as u32;
+        let held = now.wrapping_sub(self.class_since.load(Relaxed));
         let first = before == RttClass::UNKNOWN;
-        if after != before && (first || held >= hold.as_nanos() as u64) {
+        if after != before && (first || u128::from(held) >= hold.as_millis()) {
             self.class.store(after.rank(), Relaxed);
             self.class_since.store(now, Relaxed);
         }

@@ -7,10 +7,9 @@ use crate::sync::atomic::Ordering::SeqCst;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::{Core, Wakers, nanos, wake};
+use crate::core::{Core, Wakers, nanos, settle, wake};
 use crate::health::{Before, Changed, Health};
 use crate::live::Live;
-use crate::seats::Seats;
 use crate::table::Table;
 
 impl<T> Core<T> {
@@ -82,7 +81,7 @@ impl<T> Core<T> {
 
     /// Brings the index up to date with an instance's load. No lock is held.
     fn show(&self, live: &Arc<Live>) {
-        if self.follow(live, Seats::settle) {
+        if self.follow(live, settle) {
             self.serve_all();
         }
     }

@@ -14,13 +14,15 @@ use crate::policy::Band;
 #[must_use = "dropping the permit gives the place back at once"]
 pub struct Permit<T> {
     instance: Arc<Instance<T>>,
+    /// Where the instance sat; by now it may sit elsewhere.
+    seat: u32,
     band: Band,
 }
 
 impl<T> Permit<T> {
     /// The caller has counted the place.
-    pub(crate) fn counted(instance: Arc<Instance<T>>, band: Band) -> Self {
-        Self { instance, band }
+    pub(crate) fn counted(instance: Arc<Instance<T>>, seat: u32, band: Band) -> Self {
+        Self { instance, seat, band }
     }
 
     /// The instance, for those who need it longer than the place.
@@ -44,7 +46,7 @@ impl<T> Deref for Permit<T> {
 
 impl<T> Drop for Permit<T> {
     fn drop(&mut self) {
-        self.instance.core.release(&self.instance);
+        self.instance.core.release(&self.instance, self.seat as usize);
     }
 }
 

@@ -3,6 +3,8 @@
 //! The part of a table that choosing and counting need. Must not know ids, labels or the queue.
 
 use crate::sync::atomic::AtomicU8;
+use crate::sync::atomic::Ordering::Relaxed;
+use std::hint::black_box;
 use std::sync::{Arc, OnceLock};
 
 use crate::index::{Index, NONE};
@@ -85,6 +87,11 @@ pub(crate) struct Seats<T> {
 }
 
 impl<T> Slot<T> {
+    /// The same for the instance's count of who holds it; see [`Seats::fetch`].
+    pub(crate) fn fetch_instance(&self) {
+        black_box(Arc::strong_count(&self.instance));
+    }
+
     fn new(instance: Arc<Instance<T>>, tier: usize) -> Self {
         let (live, tier, mark) = (instance.live.clone(), tier as u32, AtomicU8::new(NONE));
         Self { live, instance, tier, mark }
@@ -118,10 +125,17 @@ impl<T> Seats<T> {
         }
     }
 
-    /// Who sits there.
-    pub(crate) fn at(&self, seat: usize) -> Option<&Arc<Instance<T>>> {
-        let slot = self.slot(seat).filter(|s| s.live.is_seated() && !s.live.has_left(seat))?;
-        Some(&slot.instance)
+    /// A seat that somebody sits on.
+    pub(crate) fn sitting(&self, seat: usize) -> Option<&Slot<T>> {
+        self.slot(seat).filter(|slot| slot.live.is_seated() && !slot.live.has_left(seat))
+    }
+
+    /// Has the processor fetch a seat, for whoever needs it after something else that is slow: in
+    /// a large service neither is at hand, and an atomic operation lets nothing later begin.
+    pub(crate) fn fetch(&self, seat: usize) {
+        if let Some(slot) = self.slot(seat) {
+            black_box(slot.mark.load(Relaxed));
+        }
     }
 
     /// Takes a late seat of a tier for good. The queue's lock is held.

@@ -80,7 +80,7 @@ impl<T> Table<T> {
 
     /// Who sits on a seat.
     pub(crate) fn at(&self, seat: usize) -> Option<&Arc<Instance<T>>> {
-        self.seats.at(seat)
+        self.seats.sitting(seat).map(|slot| &slot.instance)
     }
 
     /// Everybody with a seat; those who came late come last, each sort in the order of closeness.

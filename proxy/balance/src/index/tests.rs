@@ -31,7 +31,8 @@ fn table(policy: &Policy, instances: &[(u8, Option<u16>, u32)]) -> Table<()> {
             payload: (),
         };
         live.fix_rtt(spec.rtt);
-        Arc::new(Instance::new(spec, live, core.clone()))
+        let region = spec.region.as_str().into();
+        Arc::new(Instance::new(spec, region, live, core.clone()))
     };
     let table = Table::new(policy.clone(), instances.iter().enumerate().map(member).collect());
     for (seat, slot) in table.seats.first.iter().enumerate() {
