@@ -1,5 +1,6 @@
 //! The index against the scan of all seats, which is its model.
 
+use crate::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,5 +189,44 @@ fn the_index_is_exact_once_the_threads_are_gone() {
             table.seats.settle(choice.seat);
         }
         assert!(table.seats.first.iter().all(|slot| slot.live.in_flight() == 3));
+    }
+}
+
+/// Threads that serve an idle service must not write what others read, but for the words.
+#[test]
+fn a_request_that_comes_and_goes_in_an_idle_service_leaves_the_index_alone() {
+    let instances: Vec<_> = (0..200).map(|_| (0, Some(5), 0)).collect();
+    let table = table(&Policy::default(), &instances);
+    let mut rng = Rng::with_seed(1);
+    for _ in 0..100 {
+        let mut draw = Draw { rng: &mut rng, revealed: false };
+        let choice = table.choose(&Wanted::default(), &mut draw).expect("it is idle");
+        assert!(choice.may_lag);
+        let slot = &table.seats.first[choice.seat];
+        assert!(slot.live.take_seen(choice.look.word));
+        slot.live.give_back();
+        assert!(!table.seats.lower(choice.seat));
+        assert!(table.seats.first.iter().all(|slot| slot.mark.load(Relaxed) == 0));
+    }
+}
+
+/// However many seats lag, a choice finds one that does not in a few looks: never by a scan of
+/// all of them.
+#[test]
+fn a_choice_among_seats_that_lag_takes_few_looks() {
+    let instances: Vec<_> = (0..2_000).map(|_| (0, Some(5), 0)).collect();
+    let table = table(&Policy::default(), &instances);
+    let Some(index) = &table.seats.index else { panic!("so many have an index") };
+    let mut rng = Rng::with_seed(1);
+    for number in 0..6_000 {
+        let mut draw = Draw { rng: &mut rng, revealed: false };
+        let Ok(Some(choice)) = index.choose(&table.seats, &[], &mut draw) else {
+            panic!("choice {number} gave up");
+        };
+        assert_eq!(choice.look.load, number / 2_000, "the least loaded first");
+        assert!(table.seats.first[choice.seat].live.take_seen(choice.look.word));
+        if !choice.may_lag {
+            table.seats.settle(choice.seat);
+        }
     }
 }
