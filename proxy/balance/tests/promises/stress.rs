@@ -86,11 +86,19 @@ fn requests(balancer: &Balancer<Seen>, thread: u64, served: &AtomicUsize) {
     }
 }
 
-/// Flips and reloads until the requests are done; a part of the instances is always there.
+/// The instances that are always there and only failures put out of traffic: of each parity more
+/// than may be ejected at a time, so that nobody is refused.
+fn steady(instances: usize) -> usize {
+    let most_ejected = (instances / 10).max(1);
+    2 * (most_ejected + 1)
+}
+
+/// Flips and reloads until the requests are done.
 fn unrest(balancer: &Balancer<Seen>, seen: &[Seen], policy: &Policy, done: &AtomicBool) {
     let (mut rng, mut now) = (Rng::with_seed(99), Duration::ZERO);
+    let steady = steady(seen.len());
     while !done.load(SeqCst) {
-        let id = rng.usize(4..seen.len()).to_string();
+        let id = rng.usize(steady..seen.len()).to_string();
         now += Duration::from_millis(700);
         balancer.advance(now);
         match rng.u8(0..8) {
@@ -110,7 +118,7 @@ fn unrest(balancer: &Balancer<Seen>, seen: &[Seen], policy: &Policy, done: &Atom
             2 => balancer.set_draining(&id, rng.bool()),
             _ => {
                 let odd = rng.usize(2..5);
-                let specs = specs(seen, |number| number < 4 || number % odd != 0);
+                let specs = specs(seen, |number| number < steady || number % odd != 0);
                 balancer.reconfigure(policy.clone(), specs).expect("unique ids");
                 true
             }
