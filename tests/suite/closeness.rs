@@ -126,7 +126,8 @@ async fn ten_thousand_instances_are_served_and_probed_within_bounds_under_load()
     let any = SocketAddr::from(([0, 0, 0, 0], 0));
     let origin = OriginProcess::start_at(HITHER, "ams", any, &[]).await;
     let port = origin.address().port();
-    let mut config = format!("{LISTENER}[service.web]\n");
+    // Descriptors are for probes, then: what is kept for requests is another bound.
+    let mut config = format!("[edge]\nupstream_keepalive = 64\n{LISTENER}[service.web]\n");
     for number in 0..INSTANCES {
         let (high, low) = (number / 250, number % 250 + 1);
         let _ = write!(
