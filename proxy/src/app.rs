@@ -176,7 +176,10 @@ impl Edge {
         let shared = Shared::new(first, telemetry);
         environment.serves(&shared);
         let reloader =
-            Reloader::new(config.to_owned(), shared.clone(), builder, listeners.clone(), materials);
+            Reloader::new(config.to_owned(), shared.clone(), builder, listeners.clone(), materials)
+                .map_err(|error| {
+                    Rejection::Other(format!("the reload thread could not start: {error}"))
+                })?;
         let stage = watch::Sender::new(Stage::Serving);
         let admin =
             Admin::bind(&plan.admin, reloader.clone(), shared.clone(), stage.subscribe()).await?;
@@ -204,7 +207,7 @@ impl Edge {
                 _ = hangup.recv() => {
                     let reloader = self.reloader.clone();
                     // Its outcome is logged where it is known.
-                    tokio::task::spawn_blocking(move || reloader.apply(Change::FromFile));
+                    tokio::spawn(async move { reloader.carry_out(Change::FromFile).await });
                 }
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(super) async fn reload(state: Arc<State>, query: Option<&str>) -> Answer {
     match query {
         None => carry_out(state, Change::FromFile).await,
-        Some("dry-run") => blocking(move || state.reloader.dry_run()).await,
+        Some("dry-run") => answer(state.reloader.try_out().await),
         Some(_) => problem(StatusCode::BAD_REQUEST, "the only parameter is `dry-run`"),
     }
 }
@@ -22,13 +22,13 @@ pub(super) async fn back(state: Arc<State>) -> Answer {
 
 /// Asks for `change` and tells what came of it: 200, or 422 with every problem.
 pub(super) async fn carry_out(state: Arc<State>, change: Change) -> Answer {
-    blocking(move || state.reloader.apply(change)).await
+    answer(state.reloader.carry_out(change).await)
 }
 
-async fn blocking(work: impl FnOnce() -> Result<Outcome, Rejection> + Send + 'static) -> Answer {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(outcome)) => json(StatusCode::OK, &serde_json::json!(outcome)),
-        Ok(Err(rejection)) => json(StatusCode::UNPROCESSABLE_ENTITY, &rejection.json()),
-        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the reload broke off"),
+fn answer(outcome: Option<Result<Outcome, Rejection>>) -> Answer {
+    match outcome {
+        Some(Ok(outcome)) => json(StatusCode::OK, &serde_json::json!(outcome)),
+        Some(Err(rejection)) => json(StatusCode::UNPROCESSABLE_ENTITY, &rejection.json()),
+        None => problem(StatusCode::INTERNAL_SERVER_ERROR, "the reload broke off"),
     }
 }

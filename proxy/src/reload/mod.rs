@@ -4,6 +4,7 @@
 //! untouched and is told to whoever asked, in the log and in the metrics.
 
 mod history;
+mod thread;
 mod watch;
 
 pub(crate) use watch::watch;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use thread::Thread;
 
 /// Old snapshots are looked at so often until their last request has ended.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
@@ -53,6 +55,7 @@ pub(crate) struct Reloader {
     listeners: Arc<ListenerSet>,
     state: Mutex<State>,
     draining: Mutex<Vec<Arc<Snapshot>>>,
+    thread: Thread,
 }
 
 struct State {
@@ -67,10 +70,11 @@ impl Reloader {
         builder: Builder,
         listeners: Arc<ListenerSet>,
         running: Materials,
-    ) -> Arc<Reloader> {
+    ) -> std::io::Result<Arc<Reloader>> {
         let state = Mutex::new(State { running, history: History::default() });
         let draining = Mutex::default();
-        Arc::new(Reloader { config, shared, builder, listeners, state, draining })
+        let thread = Thread::start()?;
+        Ok(Arc::new(Reloader { config, shared, builder, listeners, state, draining, thread }))
     }
 
     /// The file that is watched, and the plugins' files beside it.
@@ -92,11 +96,29 @@ impl Reloader {
         self.state.lock().history.swaps()
     }
 
-    /// Carries out a change. Blocking: compiles plugins.
+    /// Carries out a change. None when that panicked, which leaves what ran.
     ///
     /// # Errors
     /// Everything that is wrong, at once; what ran runs on.
-    pub(crate) fn apply(&self, change: Change) -> Result<Outcome, Rejection> {
+    pub(crate) async fn carry_out(
+        self: &Arc<Self>,
+        change: Change,
+    ) -> Option<Result<Outcome, Rejection>> {
+        let this = self.clone();
+        self.thread.run(move || this.apply(change)).await
+    }
+
+    /// What a reload from the files would do: everything but the swap. None when that panicked.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub(crate) async fn try_out(self: &Arc<Self>) -> Option<Result<Outcome, Rejection>> {
+        let this = self.clone();
+        self.thread.run(move || this.dry_run()).await
+    }
+
+    /// Blocking: compiles plugins.
+    fn apply(&self, change: Change) -> Result<Outcome, Rejection> {
         let began = Instant::now();
         let mut state = self.state.lock();
         let outcome = self.try_apply(&mut state, change);
@@ -122,11 +144,8 @@ impl Reloader {
         outcome
     }
 
-    /// What a reload from the files would do: everything but the swap.
-    ///
-    /// # Errors
-    /// Everything that is wrong, at once.
-    pub(crate) fn dry_run(&self) -> Result<Outcome, Rejection> {
+    /// Blocking, too.
+    fn dry_run(&self) -> Result<Outcome, Rejection> {
         let next = Materials::read(&self.config)?;
         let running = self.state.lock().running.clone();
         let current = self.shared.snapshot();
@@ -188,7 +207,7 @@ impl Reloader {
                 unused
             };
             if !unused.is_empty() {
-                let _ = tokio::task::spawn_blocking(move || drop(unused)).await;
+                self.thread.run(move || drop(unused)).await;
             }
         }
     }

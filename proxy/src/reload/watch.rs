@@ -16,18 +16,17 @@ pub(crate) async fn watch(reloader: Arc<Reloader>) {
     loop {
         tokio::time::sleep(INTERVAL).await;
         if watched.changed(looks(&reloader).await) {
-            let reloader = reloader.clone();
             // The outcome is logged where it is known; a rejected file is not tried again until
             // it changes.
-            let _ = tokio::task::spawn_blocking(move || reloader.apply(Change::FromFile)).await;
+            let _ = reloader.carry_out(Change::FromFile).await;
         }
     }
 }
 
 async fn looks(reloader: &Arc<Reloader>) -> Looks {
-    let reloader = reloader.clone();
-    let look = move || reloader.files().into_iter().map(|path| (path.clone(), Look::at(&path)));
-    tokio::task::spawn_blocking(move || look().collect()).await.unwrap_or_default()
+    let files = reloader.files();
+    let look = || files.into_iter().map(|path| (path.clone(), Look::at(&path))).collect();
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
 /// Tells changes from looks. A change counts once it has stood still for one look, so that a file
