@@ -47,7 +47,7 @@ test: lint ## Formatting, lints, the whole suite, doc tests
 	# The interleavings are the balancer's sources again, whose examples name the balancer.
 	$(CARGO) test --locked --workspace --exclude hither-balance-interleavings --doc
 
-## CPU per request against bare Pingora and, where installed, nginx and Envoy
+bench: ## CPU per request against bare Pingora and, where installed, nginx and Envoy
 	@tests/load/run
 
 clean: ## Remove what was built

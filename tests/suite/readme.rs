@@ -30,6 +30,21 @@ fn the_plugin_of_the_readme_is_the_template() {
     assert_eq!(blocks(&readme(), "rust"), [template]);
 }
 
+/// A recipe whose target's line is lost becomes a part of the one above it.
+#[test]
+fn make_has_a_rule_for_each_target_and_the_tests_do_not_measure() {
+    let makefile = std::fs::read_to_string(root().join("Makefile")).expect("Makefile");
+    let phony = makefile.lines().find_map(|line| line.strip_prefix(".PHONY:"));
+    let targets: Vec<&str> = phony.expect("its targets").split_whitespace().collect();
+    assert!(targets.contains(&"bench") && targets.contains(&"test"), "{targets:?}");
+    for target in targets {
+        let rule = format!("\n{target}:");
+        assert!(makefile.contains(&rule), "`make {target}` has no rule");
+    }
+    let test = makefile.split("\ntest:").nth(1).and_then(|rest| rest.split("\n\n").next());
+    assert!(!test.expect("the rule of test").contains("tests/load"));
+}
+
 #[test]
 fn every_path_that_the_readme_links_to_is_there() {
     let text = readme();
