@@ -226,14 +226,20 @@ async fn counts(edge: &Hither, in_flight: [u64; 2], waiting: u64) {
     .await;
 }
 
-#[tokio::test]
-async fn a_connection_counts_once_and_stays_with_its_instance_until_it_closes() {
+/// Two instances that answer at once, each with a place for one connection.
+async fn near_and_far() -> (GateOrigin, GateOrigin, Hither) {
     let (near, far) = (GateOrigin::start("near").await, GateOrigin::start("far").await);
     near.open();
     far.open();
     let tables = instance("near", near.address(), "rtt = \"1ms\"")
         + &instance("far", far.address(), "rtt = \"90ms\"");
     let edge = Hither::builder(HITHER).config(by_connections(1, &tables)).start().await;
+    (near, far, edge)
+}
+
+#[tokio::test]
+async fn a_connection_counts_once_and_stays_with_its_instance_until_it_closes() {
+    let (_near, _far, edge) = near_and_far().await;
     let origin = |response: Response| response.header("x-origin").unwrap().to_owned();
 
     let mut first = edge.connect().await;
@@ -298,12 +304,7 @@ async fn a_connection_s_place_outlives_reloads_and_is_given_back_by_every_way_to
 
 #[tokio::test]
 async fn streams_of_one_connection_wait_once_and_share_what_they_get() {
-    let (near, far) = (GateOrigin::start("near").await, GateOrigin::start("far").await);
-    near.open();
-    far.open();
-    let tables = instance("near", near.address(), "rtt = \"1ms\"")
-        + &instance("far", far.address(), "rtt = \"90ms\"");
-    let edge = Hither::builder(HITHER).config(by_connections(1, &tables)).start().await;
+    let (_near, _far, edge) = near_and_far().await;
     let mut first = edge.connect().await;
     let mut second = edge.connect().await;
     for client in [&mut first, &mut second] {

@@ -48,11 +48,11 @@ impl Pool {
     }
 
     /// Keeps a connection whose exchange has ended well, if there is room and it is quiet.
-    pub(super) fn put(&self, wire: Box<Wire>) {
+    pub(super) fn put(&self, mut wire: Box<Wire>) {
         if !wire.is_quiet() {
             return;
         }
-        wire.deadlines.renew();
+        wire.rest();
         let mut idle = self.idle.lock();
         if idle.count < self.most {
             idle.count += 1;
@@ -134,6 +134,17 @@ mod tests {
         pool.put(second);
         assert!(pool.take(address).is_some());
         assert!(pool.take(address).is_none());
+    }
+
+    #[tokio::test]
+    async fn idle_time_begins_when_the_exchange_has_ended() {
+        let pool = Pool::new(8);
+        let (wire, _end) = pair().await;
+        let address = wire.address;
+        let ended = Instant::now();
+        assert!(wire.since() < ended);
+        pool.put(wire);
+        assert!(pool.take(address).unwrap().since() >= ended);
     }
 
     #[tokio::test]

@@ -96,7 +96,13 @@ impl Wire {
         nothing.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Since when it is idle.
+    /// The exchange has ended well: from now on it is idle.
+    pub(super) fn rest(&mut self) {
+        self.since = Instant::now();
+        self.deadlines.renew();
+    }
+
+    /// Since when it is idle, while it is.
     pub(super) fn since(&self) -> Instant {
         self.since
     }
