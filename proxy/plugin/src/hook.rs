@@ -61,7 +61,7 @@ impl fmt::Display for Hook {
 
 /// The hooks that one plugin exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Hooks(u8);
+pub struct Hooks(u16);
 
 impl Hooks {
     pub(crate) fn insert(&mut self, hook: Hook) {
