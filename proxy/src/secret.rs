@@ -1,4 +1,5 @@
-//! A secret that somebody else must show: read from a file, compared without telling where it differs.
+//! A secret that somebody else must show, or that a plugin signs with: read from a file or a variable,
+//! compared without telling where it differs.
 
 use std::fmt;
 use std::io::Read;
@@ -31,6 +32,20 @@ impl Secret {
             return Err(format!("it is longer than {MOST} bytes"));
         }
         Secret::new(&text).ok_or_else(|| "it is empty".to_owned())
+    }
+
+    /// The secret in an environment variable of this process, without blanks around it.
+    ///
+    /// # Errors
+    /// In words: there is no such variable, or it holds none.
+    pub(crate) fn of_variable(name: &str) -> Result<Secret, String> {
+        let text = std::env::var(name).map_err(|error| error.to_string())?;
+        Secret::new(&text).ok_or_else(|| "it is empty".to_owned())
+    }
+
+    /// For the plugin host, which signs with it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Whether this is it, in the same time wherever they differ.

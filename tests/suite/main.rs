@@ -23,6 +23,7 @@ mod readme;
 mod reload;
 mod retries;
 mod routing;
+mod secrets;
 mod settled;
 mod simulate;
 mod streaming;

@@ -16,6 +16,7 @@ pub mod imports {
                 import hither:plugin/metrics@0.1.0;
                 import hither:plugin/store@0.1.0;
                 import hither:plugin/instances@0.1.0;
+                import hither:plugin/secrets@0.1.0;
             }
         ",
         path: "../../wit",

@@ -18,6 +18,7 @@ pub(crate) struct State {
     pub(crate) versions: u64,
     pub(crate) now_ms: u64,
     pub(crate) services: HashMap<String, Vec<Instance>>,
+    pub(crate) secrets: HashMap<String, Vec<u8>>,
 }
 
 pub(crate) struct Entry {
@@ -132,5 +133,30 @@ pub(crate) mod instances {
     pub(crate) fn of_service(service: &str) -> Result<Vec<Instance>, String> {
         let none = || "no service bears this name".to_owned();
         with(|state| state.services.get(service).cloned()).ok_or_else(none)
+    }
+}
+
+pub(crate) mod secrets {
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::Sha256;
+
+    use super::with;
+
+    fn secret<R>(name: &str, ask: impl FnOnce(&[u8]) -> R) -> Result<R, String> {
+        let none = || "this plugin was lent no secret of this name".to_owned();
+        with(|state| state.secrets.get(name).map(|secret| ask(secret))).ok_or_else(none)
+    }
+
+    pub(crate) fn hmac_sha256(name: &str, data: &[u8]) -> Result<Vec<u8>, String> {
+        secret(name, |secret| {
+            let mut mac =
+                Hmac::<Sha256>::new_from_slice(secret).map_err(|error| error.to_string())?;
+            mac.update(data);
+            Ok(mac.finalize().into_bytes().to_vec())
+        })?
+    }
+
+    pub(crate) fn equals(name: &str, candidate: &[u8]) -> Result<bool, String> {
+        secret(name, |secret| secret == candidate)
     }
 }

@@ -34,9 +34,9 @@
 //! allocator of its own turns it off.
 //!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a file that Hither loads as it is.
-//! A plugin imports a capability exactly when it calls [`log`], [`metrics`], [`store`] or
-//! [`instances`]; the operator grants it by that name. On any other target those calls go to the
-//! [`test`] module's fake host, so that hooks run under plain `cargo test`.
+//! A plugin imports a capability exactly when it calls [`log`], [`metrics`], [`store`], [`instances`] or
+//! [`secrets`]; the operator grants it by that name. On any other target those calls go to the [`test`]
+//! module's fake host, so that hooks run under plain `cargo test`.
 
 // The generated code names this crate by its name, from inside as from outside.
 extern crate self as hither_plugin;
@@ -54,6 +54,7 @@ pub mod log;
 pub mod metrics;
 mod plugin;
 mod request;
+pub mod secrets;
 pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod test;

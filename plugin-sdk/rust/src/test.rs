@@ -226,3 +226,8 @@ pub fn advance(time: Duration) {
 pub fn set_instances(service: &str, instances: Vec<Instance>) {
     fake::with(|state| state.services.insert(service.to_owned(), instances));
 }
+
+/// Lends a secret under this name.
+pub fn set_secret(name: &str, secret: &[u8]) {
+    fake::with(|state| state.secrets.insert(name.to_owned(), secret.to_vec()));
+}

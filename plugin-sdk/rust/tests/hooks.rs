@@ -8,7 +8,7 @@ use hither_plugin::instances::{Band, Instance};
 use hither_plugin::{
     Edits, Metric, MetricKind, Plugin, Reply, Request, RequestFilter, RequestPatch, RequestVerdict,
     Response, ResponseFilter, ResponsePatch, ResponseVerdict, instances, log, metrics, plugin,
-    store, test,
+    secrets, store, test,
 };
 
 struct Example {
@@ -124,4 +124,15 @@ fn a_configuration_can_be_refused() {
 fn reading_what_was_not_declared_is_told() {
     let plugin = example(r#"{"most":1}"#);
     plugin.get("/").build().header("cookie");
+}
+
+#[test]
+fn a_lent_secret_signs_and_compares() {
+    test::set_secret("signing", b"Jefe");
+    // RFC 4231 section 4.3.
+    let signed = secrets::hmac_sha256("signing", b"what do ya want for nothing?").unwrap();
+    assert_eq!(signed[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+    assert_eq!(secrets::equals("signing", b"Jefe"), Ok(true));
+    assert_eq!(secrets::equals("signing", b"jefe"), Ok(false));
+    assert!(secrets::equals("other", b"Jefe").is_err());
 }

@@ -48,7 +48,8 @@ pub use environment::Environment;
 pub use plan::{
     AdminPlan, AttachmentPlan, CheckKind, CheckPlan, ConcurrencyPlan, DnsPlan, EdgePlan,
     EjectionPlan, Fits, HttpCheckPlan, InstancePlan, LimitPlan, ListenerPlan, LogPlan, OriginPlan,
-    PlacePlan, Plan, PluginPlan, QueuePlan, RetryPlan, ServicePlan, TimeoutsPlan, TracePlan,
+    PlacePlan, Plan, PluginPlan, QueuePlan, RetryPlan, SecretPlan, ServicePlan, TimeoutsPlan,
+    TracePlan,
 };
 pub use report::{Problem, Related, Report};
 pub use schema::schema;

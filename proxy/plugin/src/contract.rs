@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import hither:plugin/metrics@0.1.0;
             import hither:plugin/store@0.1.0;
             import hither:plugin/instances@0.1.0;
+            import hither:plugin/secrets@0.1.0;
             export hither:plugin/lifecycle@0.1.0;
             export hither:plugin/routing@0.1.0;
             export hither:plugin/request-filter@0.1.0;

@@ -95,22 +95,29 @@ pub enum Capability {
     Store,
     /// `instances`: what the balancer knows.
     Instances,
+    /// `secrets`: signing with and comparing what the guest never sees.
+    Secrets,
 }
 
 /// A word in `grants` that names no served capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownCapability {
     /// It is in the contract, but this version does not serve it.
-    #[error("capability `{0}` is not served yet; served are log, metrics, store and instances")]
+    #[error("capability `{0}` is not served yet; served are {served}", served = served())]
     NotServed(String),
     /// It is not in the contract.
-    #[error("no capability is called `{0}`; there are log, metrics, store and instances")]
+    #[error("no capability is called `{0}`; there are {served}", served = served())]
     Unknown(String),
+}
+
+fn served() -> String {
+    Capability::ALL.map(Capability::name).join(", ")
 }
 
 impl Capability {
     /// Every served capability.
-    pub const ALL: [Self; 4] = [Self::Log, Self::Metrics, Self::Store, Self::Instances];
+    pub const ALL: [Self; 5] =
+        [Self::Log, Self::Metrics, Self::Store, Self::Instances, Self::Secrets];
 
     /// The name in `wit/` and in `grants`.
     pub fn name(self) -> &'static str {
@@ -119,6 +126,7 @@ impl Capability {
             Self::Metrics => "metrics",
             Self::Store => "store",
             Self::Instances => "instances",
+            Self::Secrets => "secrets",
         }
     }
 }
@@ -144,7 +152,7 @@ impl FromStr for Capability {
     }
 }
 
-const LATER_CAPABILITIES: [&str; 4] = ["limits", "cache-control", "secrets", "http"];
+const LATER_CAPABILITIES: [&str; 3] = ["limits", "cache-control", "http"];
 const LATER_HOOKS: [&str; 7] = [
     "failover",
     "request-body",

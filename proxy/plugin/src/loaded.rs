@@ -15,6 +15,7 @@ use crate::guest::Guest;
 use crate::hook::Hooks;
 use crate::host::Inner;
 use crate::instance::{Bounded, Exports, Instance};
+use crate::lent::Lent;
 use crate::manifest::Manifest;
 use crate::memory::Memory;
 use crate::revision::Revision;
@@ -114,6 +115,18 @@ impl Loaded {
         self: &Arc<Self>,
         configs: Vec<Config>,
     ) -> Result<Arc<Revision>, ConfigureError> {
+        self.configure_with(configs, Lent::default())
+    }
+
+    /// As [`Loaded::configure`], for a plugin that is lent something.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn configure_with(
+        self: &Arc<Self>,
+        configs: Vec<Config>,
+        lent: Lent,
+    ) -> Result<Arc<Revision>, ConfigureError> {
         let plugin = || self.name.to_string();
         let declared: Arc<[_]> = self.manifest.metrics.clone().into();
         let sink = self
@@ -129,6 +142,7 @@ impl Loaded {
             sink,
             memory: Arc::clone(&self.memory),
             rate: Rate::new(self.budget.log_lines, self.host.epoch),
+            lent,
             epoch: self.host.epoch,
         };
         let revision = Revision::new(Arc::clone(self), configs, capabilities)?;

@@ -2,13 +2,15 @@
 //! new is loaded, checked against its own schema, configured and only then handed out.
 
 use super::Plugin;
+use crate::snapshot::PluginSecrets;
 use crate::telemetry::PluginMetrics;
 use hither_config::{
     Capability as Grant, Isolation as IsolationPlan, Name, OnFailure as OnFailurePlan, Plan,
     PluginPlan, Report, Source,
 };
 use hither_plugin_host::{
-    Budget, Capability, Config, Host, HostError, HostOptions, Isolation, Loaded, OnFailure, Spec,
+    Budget, Capability, Config, Host, HostError, HostOptions, Isolation, Lent, Loaded, OnFailure,
+    Secret, Spec,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -58,12 +60,24 @@ impl Attachments {
     }
 }
 
+/// A plugin as a snapshot wants it.
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) plan: &'a PluginPlan,
+    pub(crate) bytes: &'a Arc<[u8]>,
+    pub(crate) secrets: Option<&'a Arc<PluginSecrets>>,
+    pub(crate) attachments: &'a Attachments,
+    /// Where its problems are told.
+    pub(crate) source: &'a Source,
+}
+
 /// All that a plugin was loaded from: equal prints, equal plugins.
 #[derive(Clone, PartialEq)]
 pub(super) struct Print {
     load: LoadPrint,
     on_failure: Option<OnFailure>,
     configs: Vec<Value>,
+    secrets: Option<Arc<PluginSecrets>>,
 }
 
 /// What loading depends on, configuration aside.
@@ -99,45 +113,34 @@ impl PluginLoader {
     /// The plugin for a snapshot: `before` itself where nothing changed.
     ///
     /// # Errors
-    /// What is wrong with it, at its place in `source`. Nothing that runs is touched.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is another owner's; a struct would only rename them"
-    )]
+    /// What is wrong with it, at its place. Nothing that runs is touched.
     pub(crate) fn load(
         &self,
-        name: &Name,
-        plan: &PluginPlan,
-        bytes: &Arc<[u8]>,
-        attachments: &Attachments,
+        wanted: &Wanted<'_>,
         before: Option<&Arc<Plugin>>,
-        source: &Source,
         metrics: impl FnOnce() -> PluginMetrics,
     ) -> Result<Arc<Plugin>, Report> {
-        let print = print(plan, bytes, attachments);
+        let Wanted { name, source, .. } = *wanted;
+        let print = print(wanted);
         if let Some(before) = before.filter(|before| before.print == print) {
             return Ok(before.clone());
         }
         let problem = |message: String| source.problem(&["plugin", name, "file"], &message, None);
         let loaded = match before.filter(|before| before.print.load == print.load) {
             Some(before) => before.revision.loaded().clone(),
-            None => self.loaded(name, plan, bytes, &print).map_err(problem)?,
+            None => self.loaded(wanted, &print).map_err(problem)?,
         };
         let schema = loaded.config_schema().map(Value::to_string).unwrap_or_default();
         source.check_plugin_config(name, &schema)?;
-        let revision = loaded.configure(attachments.handed_over()).map_err(|error| {
+        let configs = wanted.attachments.handed_over();
+        let revision = loaded.configure_with(configs, lent(wanted)).map_err(|error| {
             source.problem(&["plugin", name, "config"], &error.to_string(), None)
         })?;
         Ok(Arc::new(Plugin::new(name.as_str().into(), revision, print, metrics())))
     }
 
-    fn loaded(
-        &self,
-        name: &Name,
-        plan: &PluginPlan,
-        bytes: &Arc<[u8]>,
-        print: &Print,
-    ) -> Result<Arc<Loaded>, String> {
+    fn loaded(&self, wanted: &Wanted<'_>, print: &Print) -> Result<Arc<Loaded>, String> {
+        let Wanted { name, plan, bytes, .. } = *wanted;
         let spec = Spec {
             name: name.to_string(),
             bytes: bytes.to_vec(),
@@ -151,18 +154,25 @@ impl PluginLoader {
     }
 }
 
+fn lent(wanted: &Wanted<'_>) -> Lent {
+    let secrets = wanted.secrets.iter().flat_map(|secrets| secrets.iter());
+    Lent { secrets: secrets.map(|(name, own)| (name.clone(), Secret::new(own.bytes()))).collect() }
+}
+
 impl Print {
     pub(super) fn on_failure(&self) -> Option<OnFailure> {
         self.on_failure
     }
 }
 
-fn print(plan: &PluginPlan, bytes: &[u8], attachments: &Attachments) -> Print {
+fn print(wanted: &Wanted<'_>) -> Print {
+    let Wanted { plan, bytes, attachments, .. } = *wanted;
     let grant = |grant: &Grant| match grant {
         Grant::Log => Capability::Log,
         Grant::Store => Capability::Store,
         Grant::Metrics => Capability::Metrics,
         Grant::Instances => Capability::Instances,
+        Grant::Secrets => Capability::Secrets,
     };
     Print {
         load: LoadPrint {
@@ -186,5 +196,6 @@ fn print(plan: &PluginPlan, bytes: &[u8], attachments: &Attachments) -> Print {
             OnFailurePlan::Reject => Some(OnFailure::Reject),
         },
         configs: attachments.configs.clone(),
+        secrets: wanted.secrets.cloned(),
     }
 }

@@ -13,7 +13,7 @@ mod wish;
 
 pub(crate) use environment::PluginEnvironment;
 pub(crate) use exchange::Exchange;
-pub(crate) use load::{Attachments, PluginLoader};
+pub(crate) use load::{Attachments, PluginLoader, Wanted};
 pub(crate) use message::{
     RequestContext, RequestMessage, ResponseContext, ResponseMessage, authority,
 };

@@ -7,7 +7,7 @@ use super::{
     Clock, Concurrency, Edge, ListenerRules, LiveSnapshot, Materials, Rejection, Service, Snapshot,
     TraceRule,
 };
-use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader};
+use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Wanted};
 use crate::route::Routes;
 use crate::serve::{HeadLimits, Patience};
 use crate::telemetry::Telemetry;
@@ -109,15 +109,15 @@ impl Builder {
             let attachments = Attachments::of(name, plan, &materials.plan);
             let before = previous.and_then(|snapshot| snapshot.plugin(name));
             let metrics = || self.telemetry.plugin(name);
-            match self.loader.load(
+            let wanted = Wanted {
                 name,
                 plan,
                 bytes,
-                &attachments,
-                before,
-                &materials.source,
-                metrics,
-            ) {
+                secrets: materials.secrets.get(name.as_str()),
+                attachments: &attachments,
+                source: &materials.source,
+            };
+            match self.loader.load(&wanted, before, metrics) {
                 Ok(plugin) => {
                     plugins.insert(name.clone(), Attached { plugin, attachments });
                 }

@@ -42,6 +42,11 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
             lines.push(format!("plugin.{name} settings changed"));
         }
     });
+    for (name, secrets) in &after.secrets {
+        if before.secrets.get(name).is_some_and(|old| old != secrets) {
+            lines.push(format!("plugin.{name}.secrets changed"));
+        }
+    }
     for (name, bytes) in &after.plugins {
         let Some(old) = before.plugins.get(name).filter(|old| *old != bytes) else { continue };
         lines.push(format!("plugin.{name}: {} -> {}", short(old), short(bytes)));

@@ -4,7 +4,7 @@
 use super::{Look, Looks};
 use crate::host_facts;
 use crate::secret::Secret;
-use hither_config::{Plan, ReadError, Report, Source};
+use hither_config::{Name, Plan, PluginPlan, ReadError, Report, SecretPlan, Source};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 /// A plugin's file, shared by all that hold it.
 pub(crate) type PluginBytes = Arc<[u8]>;
+
+/// What a plugin is lent, by the names that it calls them.
+pub(crate) type PluginSecrets = BTreeMap<String, Secret>;
 
 /// No plugin is larger; Python's interpreter as a component has 18 MB.
 pub(crate) const MAX_PLUGIN: u64 = 128 * 1024 * 1024;
@@ -23,6 +26,8 @@ pub(crate) struct Materials {
     pub(crate) source: Arc<Source>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) plugins: BTreeMap<String, PluginBytes>,
+    /// Those of plugins that have any.
+    pub(crate) secrets: BTreeMap<String, Arc<PluginSecrets>>,
     /// What a request for a trace must show, where that is configured.
     pub(crate) trace_token: Option<Arc<Secret>>,
     /// The files as they looked just before they were read: where watching them begins.
@@ -79,42 +84,24 @@ impl Materials {
         let mut looks = Looks::from([(path.to_owned(), Look::at(path))]);
         let source = Source::read(path).map_err(Rejection::Unreadable)?;
         let plan = hither_config::load(&source, &host_facts::environment())?;
+        let mut reading = Reading { source: &source, looks: &mut looks, report: None };
         let mut plugins = BTreeMap::new();
-        let mut report: Option<Report> = None;
+        let mut secrets = BTreeMap::new();
         for (name, plugin) in &plan.plugins {
-            looks.insert(plugin.file.clone(), Look::at(&plugin.file));
-            match read_bounded(&plugin.file) {
-                Ok(bytes) => {
-                    plugins.insert(name.as_str().to_owned(), bytes);
-                }
-                Err(error) => {
-                    let message = format!("{} cannot be read: {error}", plugin.file.display());
-                    let help =
-                        "build it first, or correct the path: it starts at this file's folder";
-                    add(
-                        &mut report,
-                        source.problem(&["plugin", name, "file"], &message, Some(help)),
-                    );
-                }
+            if let Some(bytes) = reading.plugin(name, plugin) {
+                plugins.insert(name.to_string(), bytes);
+            }
+            if !plugin.secrets.is_empty() {
+                secrets.insert(name.to_string(), reading.secrets(name, plugin).into());
             }
         }
-        let mut trace_token = None;
-        if let Some(path) = plan.admin.trace.as_ref().and_then(|trace| trace.token_file.as_ref()) {
-            looks.insert(path.clone(), Look::at(path));
-            match Secret::read(path) {
-                Ok(token) => trace_token = Some(token.into()),
-                Err(why) => {
-                    let message = format!("{} cannot be used: {why}", path.display());
-                    let place = ["admin", "trace", "token_file"];
-                    add(&mut report, source.problem(&place, &message, None));
-                }
-            }
-        }
+        let trace_token = reading.trace_token(&plan);
+        let report = reading.report;
         match report {
             Some(report) => Err(report.into()),
             None => {
                 let (source, plan) = (source.into(), plan.into());
-                Ok(Materials { source, plan, plugins, trace_token, looks })
+                Ok(Materials { source, plan, plugins, secrets, trace_token, looks })
             }
         }
     }
@@ -138,6 +125,68 @@ impl Materials {
         let mut next = self.clone();
         next.plugins.insert(name.to_owned(), bytes);
         Ok(next)
+    }
+}
+
+/// Reads the files that a plan names, and gathers what is wrong with them.
+struct Reading<'a> {
+    source: &'a Source,
+    looks: &'a mut Looks,
+    report: Option<Report>,
+}
+
+impl Reading<'_> {
+    fn plugin(&mut self, name: &Name, plan: &PluginPlan) -> Option<PluginBytes> {
+        self.looks.insert(plan.file.clone(), Look::at(&plan.file));
+        match read_bounded(&plan.file) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                let message = format!("{} cannot be read: {error}", plan.file.display());
+                let help = "build it first, or correct the path: it starts at this file's folder";
+                self.problem(&["plugin", name, "file"], &message, Some(help));
+                None
+            }
+        }
+    }
+
+    fn secrets(&mut self, plugin: &Name, plan: &PluginPlan) -> PluginSecrets {
+        let mut secrets = PluginSecrets::new();
+        for (name, plan) in &plan.secrets {
+            let (key, shown, read) = match plan {
+                SecretPlan::File(path) => {
+                    self.looks.insert(path.clone(), Look::at(path));
+                    ("file", path.display().to_string(), Secret::read(path))
+                }
+                SecretPlan::Variable(name) => {
+                    ("env", format!("${name}"), Secret::of_variable(name))
+                }
+            };
+            match read {
+                Ok(secret) => drop(secrets.insert(name.to_string(), secret)),
+                Err(why) => {
+                    let place = ["plugin", plugin, "secrets", name, key];
+                    self.problem(&place, &format!("{shown} cannot be used: {why}"), None);
+                }
+            }
+        }
+        secrets
+    }
+
+    fn trace_token(&mut self, plan: &Plan) -> Option<Arc<Secret>> {
+        let path = plan.admin.trace.as_ref()?.token_file.as_ref()?;
+        self.looks.insert(path.clone(), Look::at(path));
+        match Secret::read(path) {
+            Ok(token) => Some(token.into()),
+            Err(why) => {
+                let message = format!("{} cannot be used: {why}", path.display());
+                self.problem(&["admin", "trace", "token_file"], &message, None);
+                None
+            }
+        }
+    }
+
+    fn problem(&mut self, place: &[&str], message: &str, help: Option<&str>) {
+        add(&mut self.report, self.source.problem(place, message, help));
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use clock::Clock;
 pub(crate) use diff::diff;
 pub(crate) use limits::{Limits, Standing};
 pub(crate) use look::{Look, Looks};
-pub(crate) use materials::{MAX_PLUGIN, Materials, PluginBytes, Rejection};
+pub(crate) use materials::{MAX_PLUGIN, Materials, PluginBytes, PluginSecrets, Rejection};
 pub(crate) use trace::{Origin as TraceOrigin, TraceRule};
 
 use crate::chain::{Chain, Plugin};

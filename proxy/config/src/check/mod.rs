@@ -8,6 +8,7 @@ mod instance;
 mod limit;
 mod plugin;
 mod route;
+mod secret;
 mod service;
 mod unique;
 mod world;

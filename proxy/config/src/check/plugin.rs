@@ -48,6 +48,7 @@ impl Check<'_> {
                 .absent();
             self.findings.push(finding);
         }
+        let secrets = self.secrets(name, raw.secrets, &grants);
         let config = raw.config.unwrap_or_else(|| Value::Object(Map::new()));
         Some(PluginPlan {
             file: self.path(&raw.file?),
@@ -59,6 +60,7 @@ impl Check<'_> {
             memory: raw.memory.value,
             instances: NonZeroU32::new(raw.instances.value)?,
             store: raw.store.map_or(STORE, |at| at.value),
+            secrets,
             config,
         })
     }

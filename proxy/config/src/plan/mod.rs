@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use plugin::PluginPlan;
+pub use plugin::{PluginPlan, SecretPlan};
 pub use service::{
     AttachmentPlan, ConcurrencyPlan, InstancePlan, LimitPlan, QueuePlan, RetryPlan, ServicePlan,
     TimeoutsPlan,

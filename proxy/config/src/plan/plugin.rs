@@ -1,13 +1,13 @@
 //! What one plugin may do and cost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::value::{Capability, Digest, Isolation, OnFailure, Size};
+use crate::value::{Capability, Digest, Isolation, Name, OnFailure, Size};
 
 /// `[plugin.NAME]`
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,17 @@ pub struct PluginPlan {
     pub instances: NonZeroU32,
     /// The size of its store; of no effect unless [`Capability::Store`] is granted.
     pub store: Size,
+    /// What it may sign with and compare; none unless [`Capability::Secrets`] is granted.
+    pub secrets: BTreeMap<Name, SecretPlan>,
     /// Its own configuration, an object; empty when the file has none.
     pub config: Value,
+}
+
+/// `[plugin.NAME.secrets.NAME]`: where a secret is, never the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlan {
+    /// In a file, absolute if the configuration's folder is.
+    File(PathBuf),
+    /// In an environment variable of this process.
+    Variable(String),
 }

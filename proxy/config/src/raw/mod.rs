@@ -8,7 +8,7 @@ mod service;
 mod world;
 
 pub(crate) use edge::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
-pub(crate) use plugin::RawPlugin;
+pub(crate) use plugin::{RawPlugin, RawSecret};
 pub(crate) use service::{RawConcurrency, RawInstance, RawLimit, RawQueue, RawService};
 pub(crate) use world::{RawCheck, RawDns, RawEjection, RawHttpCheck, RawInstanceChange, RawPlace};
 

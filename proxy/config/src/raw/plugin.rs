@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
-use crate::value::{Capability, Digest, FilePath, Isolation, OnFailure, Size};
+use crate::value::{Capability, Digest, FilePath, Isolation, Name, OnFailure, Size, VariableName};
 
 /// A hook that may run longer holds its thread's other requests up.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -30,6 +31,7 @@ pub(crate) struct RawPlugin {
     pub(crate) memory: At<Size>,
     pub(crate) instances: At<u32>,
     pub(crate) store: Option<At<Size>>,
+    pub(crate) secrets: Vec<(At<Name>, RawSecret)>,
     pub(crate) config: Option<Value>,
 }
 
@@ -86,7 +88,35 @@ impl Shape for RawPlugin {
                 Size::new(1 << 10)..=Size::new(1 << 30),
                 "The size of its store, when \"store\" is granted; default: \"1MiB\".",
             ),
+            secrets: fields.named(
+                "secrets",
+                "signing",
+                "Secrets that it may have compared and sign with, when \"secrets\" is granted; it \
+                 never sees them.",
+            ),
             config: fields.json("config", "The plugin's own configuration, handed to it as JSON."),
+        }
+    }
+}
+
+/// `[plugin.NAME.secrets.NAME]`
+#[derive(Debug)]
+pub(crate) struct RawSecret {
+    pub(crate) spot: Spot,
+    pub(crate) file: Option<At<FilePath>>,
+    pub(crate) env: Option<At<VariableName>>,
+}
+
+impl Shape for RawSecret {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            spot: fields.spot(),
+            file: fields.optional(
+                "file",
+                "\"secrets/signing\"",
+                "File that holds it: text, without the blanks around it.",
+            ),
+            env: fields.optional("env", "\"SIGNING_KEY\"", "Environment variable that holds it."),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Texts that name something outside: files, the access log's goal, labels of instances.
+//! Texts that name something outside: files, environment variables, the access log's goal, labels of
+//! instances.
 
 use std::path::PathBuf;
 
@@ -21,6 +22,10 @@ pub enum AccessLog {
 /// A path as written; relative ones start at the configuration's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilePath(pub(crate) PathBuf);
+
+/// The name of an environment variable, as POSIX wants names that all shells can set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VariableName(pub(crate) String);
 
 /// A label's value: plugins and services ask for instances by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +84,33 @@ impl Scalar for FilePath {
 
     fn written(&self) -> Value {
         json!(self.0.display().to_string())
+    }
+}
+
+impl Scalar for VariableName {
+    const WHAT: &'static str = "the name of an environment variable";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
+        let text = text::<Self>(value)?;
+        if let Some(bare) = text.strip_prefix('$') {
+            let label = format!("did you mean \"{bare}\"?");
+            return Err(Complaint::not_a::<Self>(text).label(label));
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let starts = text.starts_with(|first: char| !first.is_ascii_digit());
+        match starts && text.len() <= 128 && text.bytes().all(plain) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Complaint::not_a::<Self>(text)
+                .help("letters, digits and underscores, no digit first, 128 at most")),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$" })
+    }
+
+    fn written(&self) -> Value {
+        json!(self.0)
     }
 }
 

@@ -25,7 +25,7 @@ pub use digest::Digest;
 pub use dns_name::DnsName;
 pub use host::HostPattern;
 pub use location::AccessLog;
-pub(crate) use location::{FilePath, LabelValue};
+pub(crate) use location::{FilePath, LabelValue, VariableName};
 pub use name::Name;
 pub use path_prefix::PathPrefix;
 pub use rate::Rate;

@@ -6,6 +6,7 @@ mod instances;
 mod log;
 mod metrics;
 mod rate;
+mod secrets;
 mod store;
 
 pub(crate) use rate::Rate;
@@ -19,6 +20,7 @@ use crate::contract::hither::plugin as contract;
 use crate::environment::{Environment, MetricSink};
 use crate::guest::Guest;
 use crate::hook::Capability;
+use crate::lent::Lent;
 use crate::manifest::Metric;
 use crate::memory::Memory;
 
@@ -31,6 +33,7 @@ pub(crate) struct Capabilities {
     pub(crate) sink: Arc<dyn MetricSink>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) rate: Rate,
+    pub(crate) lent: Lent,
     /// Where the store's time begins.
     pub(crate) epoch: Instant,
 }
@@ -49,6 +52,9 @@ pub(crate) fn link(linker: &mut Linker<Guest>, grants: &[Capability]) -> wasmtim
             Capability::Store => contract::store::add_to_linker::<_, HasSelf<Guest>>(linker, own)?,
             Capability::Instances => {
                 contract::instances::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
+            }
+            Capability::Secrets => {
+                contract::secrets::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
             }
         }
     }

@@ -4,9 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hither_plugin_host::{Band, Budget, Failure, InstanceView, Level, Spec};
+use std::collections::BTreeMap;
 
-use crate::scene::{ask, host, metadata, one_config, revision, spec};
+use hither_plugin_host::{
+    Band, Budget, Failure, InstanceView, Lent, Level, RequestVerdict, Secret, Spec,
+};
+
+use crate::scene::{ask, host, load, metadata, one_config, revision, spec};
 
 #[test]
 fn a_line_reaches_the_log_and_cannot_forge_another() {
@@ -91,4 +95,34 @@ fn a_configuration_that_names_no_header_is_refused() {
     let loaded = crate::scene::load(&host, spec("capable"));
     let text = loaded.configure(one_config(r#"{"header":"no header"}"#)).unwrap_err().to_string();
     assert!(text.contains("`header` must be a string"), "{text}");
+}
+
+#[test]
+fn secrets_sign_and_compare_and_belong_to_whom_they_were_lent() {
+    let (host, _) = host();
+    let loaded = load(&host, spec("secretive"));
+    let lent = |secret: &[u8]| Lent {
+        secrets: BTreeMap::from([("signing".to_owned(), Secret::new(secret))]),
+    };
+    let say = |revision: &Arc<_>, path: &str| match ask(revision, path).outcome {
+        Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body).unwrap(),
+        other => panic!("{path}: {other:?}"),
+    };
+    let config = r#"{"sign":"what do ya want for nothing?"}"#;
+    let jefe = loaded.configure_with(one_config(config), lent(b"Jefe")).unwrap();
+    // RFC 4231 section 4.3.
+    let signed = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    assert_eq!(say(&jefe, "/sign/signing/what do ya want for nothing?"), signed);
+    assert_eq!(say(&jefe, "/configured"), signed, "secrets are there when it is configured");
+    assert_eq!(say(&jefe, "/equals/signing/Jefe"), "true");
+    assert_eq!(say(&jefe, "/equals/signing/jefe"), "false");
+    assert_eq!(say(&jefe, "/long/signing"), "more than 65536 bytes at once");
+
+    let none = "this plugin was lent no secret of this name";
+    assert_eq!(say(&jefe, "/sign/other/x"), none);
+    let nothing = loaded.configure(one_config(config)).unwrap();
+    assert_eq!(say(&nothing, "/sign/signing/x"), none, "another revision was lent nothing");
+    let rotated = loaded.configure_with(one_config(config), lent(b"new")).unwrap();
+    assert_eq!(say(&rotated, "/equals/signing/Jefe"), "false");
+    assert_eq!(say(&jefe, "/equals/signing/Jefe"), "true", "the old revision keeps what it had");
 }
