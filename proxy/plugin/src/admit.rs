@@ -67,7 +67,7 @@ fn damaged(error: wasmparser::BinaryReaderError) -> LoadError {
 /// Makes a component of a core module, by the contract that the module carries.
 fn encode(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
     let mut carries_contract = false;
-    let mut wasi = Vec::new();
+    let mut preview1 = false;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(damaged)? {
             Payload::CustomSection(section) => {
@@ -75,17 +75,14 @@ fn encode(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    let module = import.map_err(damaged)?.module;
-                    if module.starts_with("wasi_") && !wasi.iter().any(|known| known == module) {
-                        wasi.push(module.to_owned());
-                    }
+                    preview1 |= import.map_err(damaged)?.module.starts_with("wasi_");
                 }
             }
             _ => {}
         }
     }
-    if !wasi.is_empty() {
-        return Err(LoadError::Refused(vec![Problem::Wasi(wasi)]));
+    if preview1 {
+        return Err(LoadError::Refused(vec![Problem::Preview1]));
     }
     if !carries_contract {
         return Err(LoadError::NotAPlugin);
@@ -136,7 +133,7 @@ impl Surface {
         let mut wasi = Vec::new();
         for name in &self.imports {
             match meaning(name) {
-                Meaning::Types => {}
+                Meaning::Types | Meaning::InertWasi => {}
                 Meaning::Capability(capability) => needed.push(capability),
                 Meaning::Later => problems.push(Problem::CapabilityNotServed(bounded(name))),
                 Meaning::OtherVersion => problems.push(Problem::OtherVersion(bounded(name))),
@@ -178,7 +175,7 @@ impl Surface {
                     problems.push(Problem::UnknownExport(bounded(name)));
                 }
                 // A toolchain may export its own things beside the hooks; nobody calls them.
-                Meaning::Types | Meaning::Wasi | Meaning::Foreign => {}
+                Meaning::Types | Meaning::InertWasi | Meaning::Wasi | Meaning::Foreign => {}
             }
         }
         // When an export was refused, what it lacks is not the news.
@@ -215,13 +212,18 @@ mod tests {
 
     #[test]
     fn every_problem_is_told_at_once() {
-        let imports = ["hither:plugin/http@0.1.0", "wasi:io/streams@0.2.0", "acme:x/y"];
+        let imports = [
+            "hither:plugin/http@0.1.0",
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:io/streams@0.2.0",
+            "acme:x/y",
+        ];
         let exports = ["hither:plugin/cache-policy@0.1.0", "hither:plugin/routing@0.2.0"];
         let error = surface(&imports, &exports).check(&[]).unwrap_err().to_string();
-        for part in ["http@0.1.0", "wasi:io/streams", "acme:x/y", "cache-policy", "another version"]
-        {
+        for part in ["http@0.1.0", "wasi:http", "acme:x/y", "cache-policy", "another version"] {
             assert!(error.contains(part), "{part} is missing in {error}");
         }
+        assert!(!error.contains("wasi:io"), "{error}");
     }
 
     #[test]

@@ -74,8 +74,10 @@ pub enum Problem {
         /// Everything that it imports, which is what `grants` must hold.
         needed: Vec<Capability>,
     },
-    /// It imports something of WASI.
+    /// It imports something of WASI that is not inert.
     Wasi(Vec<String>),
+    /// It is a core module for WASI 0.1, as Go and C's standard library make.
+    Preview1,
     /// It imports something that no host of this contract has.
     UnknownImport(String),
     /// It imports a capability that is in the contract but not served.
@@ -103,10 +105,13 @@ impl fmt::Display for Problem {
             }
             Self::Wasi(names) => write!(
                 f,
-                "it imports WASI, which plugins do not get: {}; build it for \
-                 wasm32-unknown-unknown, or without the parts of its standard library that open \
-                 files, read clocks or print",
+                "it imports {}, which plugins do not get; of WASI they get cli, clocks, filesystem, \
+                 io, random and sockets in version 0.2, without files or sockets in them",
                 names.join(", ")
+            ),
+            Self::Preview1 => f.write_str(
+                "it is a core module that wants `wasi_snapshot_preview1`, which belongs to programs; \
+                 `hither plugin build` makes a plugin of it",
             ),
             Self::UnknownImport(name) => write!(f, "it imports `{name}`, which no plugin gets"),
             Self::CapabilityNotServed(name) => {
@@ -234,6 +239,7 @@ impl Failure {
                 Abuse::HostCalls => Self::HostCalls,
                 Abuse::NoCapability(name) => Self::NoCapability(name),
                 Abuse::Argument(reason) => Self::InvalidOutput((*reason).to_owned()),
+                Abuse::Wasi(reason) => Self::Trap(bounded(reason)),
             };
         }
         match error.downcast_ref::<Trap>() {
@@ -243,6 +249,16 @@ impl Failure {
             Some(_) => Self::Trap(bounded(&format!("{error:#}"))),
             // Not a trap: the host could not read what the guest pointed at.
             None => Self::InvalidOutput(bounded(&format!("{error:#}"))),
+        }
+    }
+
+    /// With what it printed before it ended, which is where most toolchains put the reason.
+    pub(crate) fn after(self, last_words: Option<String>) -> Self {
+        match (self, last_words) {
+            (Self::Trap(why), Some(words)) => {
+                Self::Trap(bounded(&format!("{why}; it printed: {words}")))
+            }
+            (failure, _) => failure,
         }
     }
 
@@ -267,6 +283,9 @@ pub(crate) enum Abuse {
     NoCapability(&'static str),
     #[error("{0}")]
     Argument(&'static str),
+    /// It used a part of WASI that cannot be inert.
+    #[error("{0}")]
+    Wasi(String),
 }
 
 /// Cuts a foreign text to a length that logs can bear.

@@ -8,9 +8,11 @@ use wasmtime::ResourceLimiter;
 
 use crate::capability::Capabilities;
 use crate::engine::TABLE_ELEMENTS;
+use crate::environment::Level;
 use crate::fault::Abuse;
 use crate::run_time::RunTime;
 use crate::ticker::Running;
+use crate::wasi::{Output, Stream};
 
 /// The data of one instance's store.
 pub(crate) struct Guest {
@@ -22,6 +24,8 @@ pub(crate) struct Guest {
     /// None while it is being started.
     pub(crate) exchange: Option<u64>,
     pub(crate) config: u32,
+    /// None until it prints something.
+    output: Option<Box<Output>>,
 }
 
 impl Guest {
@@ -37,6 +41,7 @@ impl Guest {
             host_calls_left: 0,
             exchange: None,
             config: 0,
+            output: None,
         }
     }
 
@@ -54,15 +59,46 @@ impl Guest {
         self.host_calls_left = host_calls;
         self.exchange = exchange;
         self.config = config;
+        if let Some(output) = &mut self.output {
+            output.forget();
+        }
     }
 
-    /// Every host function begins with this: counts the call, and gives what it may use.
+    /// Every capability's function begins with this: counts the call, and gives what it may use.
     pub(crate) fn enter(&mut self, capability: &'static str) -> Result<Arc<Capabilities>, Abuse> {
+        self.count()?;
+        self.capabilities.clone().ok_or(Abuse::NoCapability(capability))
+    }
+
+    /// Counts a call of a host function.
+    pub(crate) fn count(&mut self) -> Result<(), Abuse> {
         let Some(left) = self.host_calls_left.checked_sub(1) else {
             return Err(Abuse::HostCalls);
         };
         self.host_calls_left = left;
-        self.capabilities.clone().ok_or(Abuse::NoCapability(capability))
+        Ok(())
+    }
+
+    /// Takes what it prints: into its log, line by line, which no grant is needed for, since it cannot
+    /// be read there by anybody but the operator. `describe` has no log; what it prints is told when it
+    /// fails.
+    pub(crate) fn print(&mut self, stream: Stream, bytes: &[u8]) {
+        let output = self.output.get_or_insert_default();
+        let (exchange, config) = (self.exchange, self.config);
+        let level = match stream {
+            Stream::Out => Level::Info,
+            Stream::Error => Level::Warn,
+        };
+        output.take(stream, bytes, |line| {
+            if let Some(may) = &self.capabilities {
+                may.write(exchange, config, level, line.to_owned(), Vec::new());
+            }
+        });
+    }
+
+    /// The end of what the last run printed.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        self.output.as_ref()?.last_words()
     }
 }
 

@@ -177,7 +177,9 @@ pub(crate) enum Meaning {
     OtherVersion,
     /// Of the contract's package, but the contract has no such interface.
     Unknown,
-    /// What ordinary toolchains pull in.
+    /// What ordinary toolchains pull in and everybody gets, since it reaches nothing.
+    InertWasi,
+    /// The rest of WASI.
     Wasi,
     /// None of ours.
     Foreign,
@@ -185,7 +187,10 @@ pub(crate) enum Meaning {
 
 /// Reads a name such as `hither:plugin/routing@0.1.0`.
 pub(crate) fn meaning(name: &str) -> Meaning {
-    if name.starts_with("wasi:") || name.starts_with("wasi_") {
+    if crate::wasi::inert(name).is_some() {
+        return Meaning::InertWasi;
+    }
+    if name.starts_with("wasi:") {
         return Meaning::Wasi;
     }
     let Some(rest) = name.strip_prefix(PACKAGE) else { return Meaning::Foreign };
@@ -225,7 +230,8 @@ mod tests {
         assert_eq!(meaning("hither:plugin/store@0.1.0"), Meaning::Capability(Capability::Store));
         assert_eq!(meaning("hither:plugin/http@0.1.0"), Meaning::Later);
         assert_eq!(meaning("hither:plugin/nonsense@0.1.0"), Meaning::Unknown);
-        assert_eq!(meaning("wasi:io/streams@0.2.3"), Meaning::Wasi);
+        assert_eq!(meaning("wasi:io/streams@0.2.3"), Meaning::InertWasi);
+        assert_eq!(meaning("wasi:http/types@0.2.3"), Meaning::Wasi);
         assert_eq!(meaning("acme:thing/x@1.0.0"), Meaning::Foreign);
     }
 

@@ -14,6 +14,10 @@ use crate::guest::Guest;
 use crate::hook::{Hook, Hooks};
 use crate::spec::{Budget, Config};
 
+/// Handles that one instance may hold of what the host gave it: streams, waits. A wait is made and put
+/// away again in one breath, so more is a leak.
+const HANDLES: usize = 1024;
+
 /// Where a component's exports lie, looked up once at load.
 pub(crate) struct Exports {
     lifecycle: lifecycle::GuestIndices,
@@ -67,6 +71,7 @@ impl Instance {
         store.limiter(|guest| &mut guest.memory);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().run_time.tick()));
         store.set_hostcall_fuel(bounded.budget.output);
+        store.set_max_component_handles(HANDLES);
         begin(&mut store, bounded, Instant::now(), time, None, 0);
         let started = (|| {
             let instance = pre.instantiate(&mut store)?;
@@ -84,7 +89,8 @@ impl Instance {
             Ok((lifecycle, routing, request_filter, response_filter)) => {
                 Ok(Self { store, lifecycle, routing, request_filter, response_filter, calls: 0 })
             }
-            Err(error) => Err(Failure::of_start(&error, store.data().memory.refused())),
+            Err(error) => Err(Failure::of_start(&error, store.data().memory.refused())
+                .after(store.data().last_words())),
         }
     }
 
@@ -138,7 +144,8 @@ impl Instance {
 
     /// What an error of the last run was.
     pub(crate) fn failure(&self, error: &wasmtime::Error) -> Failure {
-        Failure::of_run(error, self.store.data().memory.refused())
+        let guest = self.store.data();
+        Failure::of_run(error, guest.memory.refused()).after(guest.last_words())
     }
 
     /// Hook calls made on it.

@@ -10,6 +10,7 @@
 //! | step | room |
 //! |---|---|
 //! | bytes become a component; imports against grants, exports against what is served | `admit` |
+//! | what toolchains want of WASI is linked, without anything behind it | `wasi` |
 //! | compile, or take from the cache on disk | `compile`, `cache` |
 //! | `describe` without any capability | `loaded` -> [`Loaded`] |
 //! | `configure` with every configuration | `revision` -> [`Revision`] |
@@ -46,6 +47,7 @@ mod run_time;
 mod spec;
 mod ticker;
 mod verdict;
+mod wasi;
 
 pub use environment::{Band, Environment, InstanceView, Level, LogLine, MetricSink};
 pub use fault::{ConfigureError, Failure, HostError, LoadError, Problem};

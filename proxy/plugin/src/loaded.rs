@@ -20,6 +20,7 @@ use crate::manifest::Manifest;
 use crate::memory::Memory;
 use crate::revision::Revision;
 use crate::spec::{Budget, Config, Isolation, Spec};
+use crate::wasi;
 
 /// A plugin's code and what it said of itself. Shared by every [`Revision`] that is configured from it,
 /// so that a change of configuration compiles nothing.
@@ -56,6 +57,7 @@ impl Loaded {
         let refuse = |error: wasmtime::Error| LoadError::Compile(bounded(&format!("{error:#}")));
         let mut linker = Linker::new(&host.engine);
         capability::link(&mut linker, &spec.grants).map_err(refuse)?;
+        wasi::link(&mut linker, &host.engine, &component).map_err(refuse)?;
         let pre = linker.instantiate_pre(&component).map_err(refuse)?;
         let exports = Exports::find(&pre, hooks).map_err(refuse)?;
         let manifest = describe(&host, &spec.budget, &pre, &exports)?;

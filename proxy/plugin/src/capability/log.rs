@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::Capabilities;
 use crate::contract::hither::plugin::log;
 use crate::environment::{Level, LogLine};
 use crate::guest::Guest;
@@ -22,6 +23,38 @@ impl From<log::Level> for Level {
     }
 }
 
+impl Capabilities {
+    /// Writes a line to the plugin's log.
+    pub(crate) fn write(
+        &self,
+        exchange: Option<u64>,
+        config: u32,
+        level: Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) {
+        if !self.environment.log_enabled(&self.plugin, level) {
+            return;
+        }
+        let Some(dropped) = self.rate.pass(Instant::now()) else { return };
+        let fields: Vec<_> = fields
+            .into_iter()
+            .take(MOST_FIELDS)
+            .map(|(name, value)| (plain(name, LONGEST_FIELD), plain(value, LONGEST_FIELD)))
+            .collect();
+        self.environment.log(&LogLine {
+            plugin: &self.plugin,
+            revision: self.revision,
+            exchange,
+            config,
+            level,
+            message: &plain(message, LONGEST_MESSAGE),
+            fields: &fields,
+            dropped,
+        });
+    }
+}
+
 impl log::Host for Guest {
     fn emit(
         &mut self,
@@ -30,26 +63,7 @@ impl log::Host for Guest {
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
         let may = self.enter("log")?;
-        let level = level.into();
-        if !may.environment.log_enabled(&may.plugin, level) {
-            return Ok(());
-        }
-        let Some(dropped) = may.rate.pass(Instant::now()) else { return Ok(()) };
-        let fields: Vec<_> = fields
-            .into_iter()
-            .take(MOST_FIELDS)
-            .map(|(name, value)| (plain(name, LONGEST_FIELD), plain(value, LONGEST_FIELD)))
-            .collect();
-        may.environment.log(&LogLine {
-            plugin: &may.plugin,
-            revision: may.revision,
-            exchange: self.exchange,
-            config: self.config,
-            level,
-            message: &plain(message, LONGEST_MESSAGE),
-            fields: &fields,
-            dropped,
-        });
+        may.write(self.exchange, self.config, level.into(), message, fields);
         Ok(())
     }
 

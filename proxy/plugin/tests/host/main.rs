@@ -13,3 +13,4 @@ mod lifetime;
 mod load;
 mod scene;
 mod shipped;
+mod wasi;
