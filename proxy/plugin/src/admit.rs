@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use wasmparser::{Encoding, Parser, Payload};
 
 use crate::fault::{LoadError, Problem, bounded};
-use crate::hook::{Capability, Hook, Hooks, Meaning, meaning};
+use crate::hook::{Capability, Hooks, Meaning, meaning};
 
 /// The largest file that is looked at; a Python component has 18 MB.
 const LARGEST: usize = 128 << 20;
@@ -164,11 +164,7 @@ impl Surface {
         for name in &self.exports {
             match meaning(name) {
                 Meaning::Lifecycle => lifecycle = true,
-                Meaning::Hook(
-                    hook @ (Hook::Routing | Hook::RequestFilter | Hook::ResponseFilter),
-                ) => {
-                    hooks.insert(hook);
-                }
+                Meaning::Hook(hook) => hooks.insert(hook),
                 Meaning::Later => problems.push(Problem::HookNotServed(bounded(name))),
                 Meaning::OtherVersion => problems.push(Problem::OtherVersion(bounded(name))),
                 Meaning::Unknown | Meaning::Capability(_) => {
@@ -194,6 +190,7 @@ impl Surface {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hook::Hook;
 
     fn surface(imports: &[&str], exports: &[&str]) -> Surface {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

@@ -6,49 +6,20 @@ use std::time::{Duration, Instant};
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store};
 
-use crate::contract::exports::hither::plugin::{
-    lifecycle, request_filter, response_filter, routing,
-};
+use crate::contract::exports::hither::plugin::lifecycle;
+use crate::exports::{Exports, Interfaces};
 use crate::fault::Failure;
 use crate::guest::Guest;
-use crate::hook::{Hook, Hooks};
 use crate::spec::{Budget, Config};
 
 /// Handles that one instance may hold of what the host gave it: streams, waits. A wait is made and put
 /// away again in one breath, so more is a leak.
 const HANDLES: usize = 1024;
 
-/// Where a component's exports lie, looked up once at load.
-pub(crate) struct Exports {
-    lifecycle: lifecycle::GuestIndices,
-    routing: Option<routing::GuestIndices>,
-    request_filter: Option<request_filter::GuestIndices>,
-    response_filter: Option<response_filter::GuestIndices>,
-}
-
-impl Exports {
-    pub(crate) fn find(pre: &InstancePre<Guest>, hooks: Hooks) -> wasmtime::Result<Self> {
-        let has = |hook| hooks.contains(hook);
-        Ok(Self {
-            lifecycle: lifecycle::GuestIndices::new(pre)?,
-            routing: has(Hook::Routing).then(|| routing::GuestIndices::new(pre)).transpose()?,
-            request_filter: has(Hook::RequestFilter)
-                .then(|| request_filter::GuestIndices::new(pre))
-                .transpose()?,
-            response_filter: has(Hook::ResponseFilter)
-                .then(|| response_filter::GuestIndices::new(pre))
-                .transpose()?,
-        })
-    }
-}
-
 /// An instance and its exports.
 pub(crate) struct Instance {
     pub(crate) store: Store<Guest>,
-    lifecycle: lifecycle::Guest,
-    pub(crate) routing: Option<routing::Guest>,
-    pub(crate) request_filter: Option<request_filter::Guest>,
-    pub(crate) response_filter: Option<response_filter::Guest>,
+    pub(crate) interfaces: Interfaces,
     calls: u32,
 }
 
@@ -75,20 +46,11 @@ impl Instance {
         begin(&mut store, bounded, Instant::now(), time, None, 0);
         let started = (|| {
             let instance = pre.instantiate(&mut store)?;
-            let lifecycle = exports.lifecycle.load(&mut store, &instance)?;
-            let mut load = Load { store: &mut store, instance };
-            let routing = load.optional(exports.routing.as_ref(), |it, s, i| it.load(s, i))?;
-            let request_filter =
-                load.optional(exports.request_filter.as_ref(), |it, s, i| it.load(s, i))?;
-            let response_filter =
-                load.optional(exports.response_filter.as_ref(), |it, s, i| it.load(s, i))?;
-            Ok((lifecycle, routing, request_filter, response_filter))
+            exports.load(&mut store, &instance)
         })();
         store.data().run_time.end();
         match started {
-            Ok((lifecycle, routing, request_filter, response_filter)) => {
-                Ok(Self { store, lifecycle, routing, request_filter, response_filter, calls: 0 })
-            }
+            Ok(interfaces) => Ok(Self { store, interfaces, calls: 0 }),
             Err(error) => Err(Failure::of_start(&error, store.data().memory.refused())
                 .after(store.data().last_words())),
         }
@@ -100,7 +62,7 @@ impl Instance {
         bounded: &Bounded<'_>,
     ) -> Result<lifecycle::Manifest, Failure> {
         begin(&mut self.store, bounded, Instant::now(), bounded.budget.startup, None, 0);
-        let described = self.lifecycle.call_describe(&mut self.store);
+        let described = self.interfaces.lifecycle.call_describe(&mut self.store);
         self.end();
         described.map_err(|error| self.failure(&error))
     }
@@ -113,7 +75,8 @@ impl Instance {
         time: Duration,
     ) -> Result<(), Failure> {
         begin(&mut self.store, bounded, Instant::now(), time, None, config.id);
-        let configured = self.lifecycle.call_configure(&mut self.store, config.id, &config.json);
+        let configured =
+            self.interfaces.lifecycle.call_configure(&mut self.store, config.id, &config.json);
         self.end();
         match configured {
             Ok(Ok(())) => Ok(()),
@@ -156,21 +119,6 @@ impl Instance {
     /// Bytes of linear memory that it holds.
     pub(crate) fn memory(&self) -> usize {
         self.store.data().memory.used()
-    }
-}
-
-struct Load<'a> {
-    store: &'a mut Store<Guest>,
-    instance: wasmtime::component::Instance,
-}
-
-impl Load<'_> {
-    fn optional<I, G>(
-        &mut self,
-        indices: Option<&I>,
-        load: impl Fn(&I, &mut Store<Guest>, &wasmtime::component::Instance) -> wasmtime::Result<G>,
-    ) -> wasmtime::Result<Option<G>> {
-        indices.map(|indices| load(indices, self.store, &self.instance)).transpose()
     }
 }
 

@@ -29,6 +29,7 @@ mod compile;
 mod contract;
 mod engine;
 mod environment;
+mod exports;
 mod fault;
 mod guest;
 mod hook;

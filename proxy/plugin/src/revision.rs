@@ -157,7 +157,7 @@ impl Revision {
     /// `routing.select`. A plugin without this hook passes.
     pub fn select(&self, request: &RequestHead<'_>) -> Report<Routing> {
         self.call(request.occasion(), judge::routing, Routing::Pass, |instance, given| {
-            let hook = instance.routing.as_ref()?;
+            let hook = instance.interfaces.routing.as_ref()?;
             let values = Values::read(request.inputs, &given.request);
             let inputs = values.lowered();
             Some(hook.call_select(&mut instance.store, request.lowered(&inputs)))
@@ -168,7 +168,7 @@ impl Revision {
     pub fn on_request(&self, request: &RequestHead<'_>) -> Report<RequestVerdict> {
         let pass = RequestVerdict::Pass;
         self.call(request.occasion(), judge::request, pass, |instance, given| {
-            let hook = instance.request_filter.as_ref()?;
+            let hook = instance.interfaces.request_filter.as_ref()?;
             let values = Values::read(request.inputs, &given.request);
             let inputs = values.lowered();
             Some(hook.call_on_request(&mut instance.store, request.lowered(&inputs)))
@@ -182,7 +182,7 @@ impl Revision {
         let occasion =
             Occasion { exchange: response.exchange, config: response.config, rehearsal: false };
         self.call(occasion, judge::response, pass, |instance, given| {
-            let hook = instance.response_filter.as_ref()?;
+            let hook = instance.interfaces.response_filter.as_ref()?;
             let values = Values::read(response.inputs, &given.response);
             let inputs = values.lowered();
             Some(hook.call_on_response(&mut instance.store, response.lowered(&inputs), memo))
