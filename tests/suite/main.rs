@@ -8,6 +8,7 @@
 
 mod cli;
 mod closeness;
+mod conditions;
 mod discovery;
 mod ejection;
 mod examples;

@@ -49,15 +49,15 @@ pub use plan::{
     AdminPlan, AttachmentPlan, CheckKind, CheckPlan, ConcurrencyPlan, DnsPlan, EdgePlan,
     EjectionPlan, Fits, HttpCheckPlan, InstancePlan, LimitPlan, ListenerPlan, LogPlan, OriginPlan,
     PlacePlan, Plan, PluginPlan, QueuePlan, RetryPlan, SecretPlan, ServicePlan, TimeoutsPlan,
-    TracePlan,
+    TracePlan, WhenPlan,
 };
 pub use report::{Problem, Related, Report};
 pub use schema::schema;
 pub use source::{ReadError, Source};
 pub use value::{
     AccessLog, AdminAddress, Capability, CheckMethod, ConcurrencyType, Digest, DnsName,
-    HostPattern, Isolation, LimitKey, LogFormat, LogLevel, Name, OnFailure, OutageKind, PathPrefix,
-    Process, Rate, Share, Size, SoftLimitScope, Spread,
+    HostPattern, Isolation, LimitKey, LogFormat, LogLevel, Name, OnFailure, OutageKind,
+    PathPattern, PathPrefix, Process, Rate, Share, Size, SoftLimitScope, Spread,
 };
 
 /// Reads `source` into a [`Plan`].

@@ -43,6 +43,13 @@ impl Exchange {
         }
     }
 
+    /// The plugin at `place` has nothing to do with this exchange.
+    pub(super) fn pass_over(&mut self, place: usize) {
+        if let Some(seat) = self.seats.get_mut(place) {
+            seat.skip_response = true;
+        }
+    }
+
     pub(super) fn memo(&self, place: usize) -> u64 {
         self.seats.get(place).map_or(0, |seat| seat.memo)
     }

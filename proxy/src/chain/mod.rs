@@ -9,6 +9,7 @@ mod load;
 mod message;
 mod plugin;
 mod said;
+mod when;
 mod wish;
 
 pub(crate) use environment::PluginEnvironment;
@@ -18,6 +19,7 @@ pub(crate) use message::{
     RequestContext, RequestMessage, ResponseContext, ResponseMessage, authority,
 };
 pub(crate) use plugin::Plugin;
+pub(crate) use when::When;
 pub(crate) use wish::Wish;
 
 use hither_plugin_host::{Hook, Reply, RequestVerdict, ResponseVerdict, Routing};
@@ -36,6 +38,8 @@ pub(crate) struct Link {
     pub(crate) plugin: Arc<Plugin>,
     /// Which of the plugin's configurations is this service's.
     pub(crate) config: u32,
+    /// Which requests it is asked about; none: all.
+    pub(crate) when: Option<When>,
 }
 
 /// What the chain says of a request.
@@ -70,9 +74,13 @@ impl Chain {
     }
 
     /// The plugins that are asked once an instance has answered, in that order.
-    pub(crate) fn of_responses(&self) -> impl Iterator<Item = &Arc<str>> {
-        let links = self.links.iter().rev();
-        links.filter(|l| l.plugin.serves(Hook::ResponseFilter)).map(|link| &link.plugin.name)
+    pub(crate) fn of_responses(&self, exchange: &Exchange) -> impl Iterator<Item = &Arc<str>> {
+        let links = self.links.iter().enumerate().rev();
+        links
+            .filter(|(place, link)| {
+                link.plugin.serves(Hook::ResponseFilter) && !exchange.skips_response(*place)
+            })
+            .map(|(_, link)| &link.plugin.name)
     }
 
     /// Asks each plugin in turn; the first reply or rejection ends it. What a plugin changes, the
@@ -86,6 +94,11 @@ impl Chain {
     ) -> RequestOutcome {
         for (place, link) in self.links.iter().enumerate() {
             exchange.reach(place);
+            if let Some(why) = link.when.as_ref().and_then(|when| when.misses(head)) {
+                exchange.pass_over(place);
+                exchange.write_down(|record| record.passed_over(&link.plugin.name, why));
+                continue;
+            }
             for hook in [Hook::RequestFilter, Hook::Routing] {
                 if !link.plugin.serves(hook) {
                     continue;

@@ -26,6 +26,13 @@ impl Record {
         self.calls.push(Call { plugin, hook, seconds: time.as_secs_f64(), said });
     }
 
+    /// A plugin was not asked: its condition does not hold for this part of the request.
+    pub(crate) fn passed_over(&mut self, plugin: &str, part: &str) {
+        let (plugin, hook) = (plugin.to_owned(), String::new());
+        let said = Said::NotAsked { part: part.to_owned() };
+        self.calls.push(Call { plugin, hook, seconds: 0.0, said });
+    }
+
     /// An instance was chosen that was in this band.
     pub(crate) fn chosen<T>(&mut self, instance: &Instance<T>, band: Band) {
         self.attempts.push(Attempt {
@@ -69,6 +76,7 @@ impl Matched {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) plugin: String,
+    /// Empty where it was not asked.
     pub(crate) hook: String,
     /// What the call took.
     pub(crate) seconds: f64,
@@ -94,6 +102,8 @@ pub(crate) enum Said {
     },
     /// Not at all: it answered itself.
     Answered { status: u16 },
+    /// Nothing, for it was not asked: `path`, `method` or `header` is not what its condition wants.
+    NotAsked { part: String },
     /// It failed; what that means is its policy's.
     Failed { why: String, rejects: bool },
 }

@@ -85,7 +85,7 @@ fn inside(
         Err(failure) => Told::ended(Outcome::refused(&failure)),
         Ok(Some(reply)) => Told::ended(answered(&reply, &exchange)),
         Ok(None) => Told {
-            later: service.chain.of_responses().map(|name| name.to_string()).collect(),
+            later: service.chain.of_responses(&exchange).map(|name| name.to_string()).collect(),
             ..balance(service, &wish, most)
         },
     };

@@ -98,6 +98,7 @@ fn said(call: &Call) -> &'static str {
         Said::Changed { .. } => "changed",
         Said::Routed { .. } => "routed",
         Said::Answered { .. } => "answered",
+        Said::NotAsked { .. } => "not-asked",
         Said::Failed { rejects: true, .. } => "failed",
         Said::Failed { rejects: false, .. } => "failed-and-skipped",
     }

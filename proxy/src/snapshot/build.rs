@@ -7,7 +7,7 @@ use super::{
     Clock, Concurrency, Edge, ListenerRules, LiveSnapshot, Materials, Rejection, Service, Snapshot,
     TraceRule,
 };
-use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Wanted};
+use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Wanted, When};
 use crate::route::Routes;
 use crate::serve::{HeadLimits, Patience};
 use crate::telemetry::Telemetry;
@@ -166,7 +166,8 @@ impl Builder {
         let links = plan.plugins.iter().filter_map(|attachment| {
             let attached = plugins.get(&attachment.plugin)?;
             let config = attached.attachments.config_of(name)?;
-            Some(Link { plugin: attached.plugin.clone(), config })
+            let when = attachment.when.clone().map(When::new);
+            Some(Link { plugin: attached.plugin.clone(), config, when })
         });
         Ok(Arc::new(Service {
             chain: Chain::new(links.collect()),

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::Check;
 use super::unique::Firsts;
 use crate::findings::Finding;
-use crate::plan::AttachmentPlan;
-use crate::raw::RawService;
+use crate::plan::{AttachmentPlan, WhenPlan};
+use crate::raw::{RawOverride, RawService, RawWhen};
 use crate::read::{At, closest};
 use crate::value::Name;
 
@@ -39,9 +39,11 @@ impl Check<'_> {
                 self.unknown_plugin(at, plugins);
                 continue;
             };
-            let config = overrides.get(name).copied().or(*own).cloned();
+            let here = overrides.get(name);
+            let config = here.and_then(|here| here.config.as_ref()).or(*own).cloned();
             let config = config.unwrap_or_else(|| Value::Object(Map::new()));
-            list.push(AttachmentPlan { plugin: at.value.clone(), config });
+            let when = here.and_then(|here| self.when(here.when.as_ref()?));
+            list.push(AttachmentPlan { plugin: at.value.clone(), config, when });
         }
         list
     }
@@ -65,12 +67,12 @@ impl Check<'_> {
         });
     }
 
-    /// The configurations that this service has of its own, by plugin.
+    /// What this service says of its plugins, by plugin.
     fn overrides<'r>(
         &mut self,
         service: &Name,
         raw: &'r RawService,
-    ) -> HashMap<&'r str, &'r Value> {
+    ) -> HashMap<&'r str, &'r RawOverride> {
         let place = &raw.spot.place;
         let mut map = HashMap::new();
         for (name, own) in &raw.overrides {
@@ -84,11 +86,13 @@ impl Check<'_> {
                     .absent();
                 self.findings.push(finding);
             }
-            if let Some(config) = &own.config {
-                map.insert(name.value.as_str(), config);
-            } else if !self.findings.has(&own.spot.place, "config") {
-                let finding = Finding::at(&own.spot, "this overrides nothing")
-                    .label("`config` is missing")
+            map.insert(name.value.as_str(), own);
+            let says = own.config.is_some() || own.when.is_some();
+            let refused =
+                ["config", "when"].iter().any(|key| self.findings.has(&own.spot.place, key));
+            if !says && !refused {
+                let finding = Finding::at(&own.spot, "this says nothing of the plugin")
+                    .label("`config` or `when` is missing")
                     .help("a plugin's other settings hold for all its services")
                     .example(format!("[{}.config]", own.spot.place))
                     .absent();
@@ -96,5 +100,36 @@ impl Check<'_> {
             }
         }
         map
+    }
+
+    /// A condition that says something, and no method twice.
+    fn when(&mut self, raw: &RawWhen) -> Option<WhenPlan> {
+        let mut methods: Vec<String> = Vec::new();
+        for at in &raw.methods.value {
+            let name = &at.value.0;
+            if methods.contains(name) {
+                let finding = Finding::at(&at.spot, format!("\"{name}\" is listed twice"))
+                    .help("once is enough")
+                    .example(format!("methods = [\"{name}\"]"));
+                self.findings.push(finding);
+            } else {
+                methods.push(name.clone());
+            }
+        }
+        let path = raw.path.as_ref().map(|at| at.value.clone());
+        let header = raw.header.as_ref().map(|at| at.value.0.clone());
+        if path.is_some() || header.is_some() || !methods.is_empty() {
+            return Some(WhenPlan { path, methods, header });
+        }
+        let place = &raw.spot.place;
+        if !["path", "methods", "header"].iter().any(|key| self.findings.has(place, key)) {
+            let finding = Finding::at(&raw.spot, "this condition says nothing")
+                .label("`path`, `methods` and `header` are all missing")
+                .help("without `when` a plugin is asked about every request")
+                .example("when = { path = \"/api/*\" }")
+                .absent();
+            self.findings.push(finding);
+        }
+        None
     }
 }

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 pub use plugin::{PluginPlan, SecretPlan};
 pub use service::{
     AttachmentPlan, ConcurrencyPlan, InstancePlan, LimitPlan, QueuePlan, RetryPlan, ServicePlan,
-    TimeoutsPlan,
+    TimeoutsPlan, WhenPlan,
 };
 
 pub use world::{CheckKind, CheckPlan, DnsPlan, EjectionPlan, Fits, HttpCheckPlan, PlacePlan};

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::world::{CheckPlan, DnsPlan, EjectionPlan};
 use crate::value::{
-    ConcurrencyType, HostPattern, LimitKey, Name, PathPrefix, Rate, Share, Size, SoftLimitScope,
-    Spread,
+    ConcurrencyType, HostPattern, LimitKey, Name, PathPattern, PathPrefix, Rate, Share, Size,
+    SoftLimitScope, Spread,
 };
 
 /// `[service.NAME]`
@@ -52,6 +52,20 @@ pub struct AttachmentPlan {
     /// What it is configured with here: the service's own configuration if there is one, else the
     /// plugin's.
     pub config: Value,
+    /// Which requests it is asked about; none: all.
+    pub when: Option<WhenPlan>,
+}
+
+/// `[service.NAME.plugin.NAME.when]`: what a request must be for the plugin to be asked about it. All
+/// that is said must hold; something is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhenPlan {
+    /// The paths.
+    pub path: Option<PathPattern>,
+    /// The methods, each once; empty: any.
+    pub methods: Vec<String>,
+    /// A field that must be there, in lower case.
+    pub header: Option<String>,
 }
 
 /// `[service.NAME.concurrency]`

@@ -2,11 +2,13 @@
 //! need nothing else are filled in here, so the schema can show them; what depends on the machine
 //! or on other tables stays open for `check`.
 
+mod attachment;
 mod edge;
 mod plugin;
 mod service;
 mod world;
 
+pub(crate) use attachment::{RawOverride, RawWhen};
 pub(crate) use edge::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
 pub(crate) use plugin::{RawPlugin, RawSecret};
 pub(crate) use service::{RawConcurrency, RawInstance, RawLimit, RawQueue, RawService};

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::attachment::RawOverride;
 use super::world::{RawCheck, RawDns, RawEjection};
 use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
@@ -84,7 +83,7 @@ impl Shape for RawService {
             overrides: fields.named(
                 "plugin",
                 "headers",
-                "Configuration of a plugin for this service alone, in full.",
+                "How this service uses a plugin: its configuration here, and when it is asked.",
             ),
         }
     }
@@ -307,22 +306,6 @@ impl Shape for RawInstance {
                 "Its round trip, fixed instead of measured.",
             ),
             http2: fields.or("http2", false, "Speak HTTP/2 to it, without TLS or upgrade."),
-        }
-    }
-}
-
-/// `[service.NAME.plugin.NAME]`
-#[derive(Debug)]
-pub(crate) struct RawOverride {
-    pub(crate) spot: Spot,
-    pub(crate) config: Option<Value>,
-}
-
-impl Shape for RawOverride {
-    fn read(fields: &mut Fields<'_>) -> Self {
-        Self {
-            spot: fields.spot(),
-            config: fields.json("config", "Replaces the plugin's own configuration wholly."),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod address;
 mod choice;
+mod condition;
 mod digest;
 mod dns_name;
 mod duration;
@@ -21,6 +22,8 @@ pub use choice::{
     Capability, CheckMethod, ConcurrencyType, Isolation, LimitKey, LogFormat, LogLevel, OnFailure,
     OutageKind, Process, SoftLimitScope, Spread,
 };
+pub use condition::PathPattern;
+pub(crate) use condition::{AnyFieldName, MethodName};
 pub use digest::Digest;
 pub use dns_name::DnsName;
 pub use host::HostPattern;

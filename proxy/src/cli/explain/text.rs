@@ -182,7 +182,10 @@ fn limit(limit: &Standing) -> Vec<String> {
 }
 
 fn plugin(call: &Call) -> Vec<String> {
-    let took = format!("{:.2} ms", call.seconds * 1000.0);
+    let took = match call.said {
+        Said::NotAsked { .. } => String::new(),
+        _ => format!("{:.2} ms", call.seconds * 1000.0),
+    };
     vec![call.plugin.clone(), call.hook.clone(), took, said(&call.said)]
 }
 
@@ -190,6 +193,9 @@ fn said(said: &Said) -> String {
     match said {
         Said::Passed => "passes it as it is".to_owned(),
         Said::Answered { status } => format!("answers it with {status}"),
+        Said::NotAsked { part } => {
+            format!("is not asked: the {} is not in its `when`", clean(part))
+        }
         Said::Failed { why, rejects } => {
             let then = if *rejects { "so the request ends here" } else { "and is skipped" };
             format!("failed, {then}: {}", clean(why))
