@@ -17,6 +17,7 @@ mod forwarding;
 mod guests;
 mod hard_limit;
 mod health;
+mod limiters;
 mod limits;
 mod origin;
 mod queue;

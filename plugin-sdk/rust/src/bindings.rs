@@ -16,7 +16,10 @@ pub mod imports {
                 import hither:plugin/metrics@0.1.0;
                 import hither:plugin/store@0.1.0;
                 import hither:plugin/instances@0.1.0;
+                import hither:plugin/limits@0.1.0;
                 import hither:plugin/secrets@0.1.0;
+                import hither:plugin/cache-control@0.1.0;
+                import hither:plugin/http@0.1.0;
             }
         ",
         path: "../../wit",
@@ -75,3 +78,36 @@ exporting!(
     "export_response_filter",
     "hither_plugin::bindings::response_filter"
 );
+exporting!(
+    cache_policy,
+    "package hither:sdk; world cache-policy { export hither:plugin/cache-policy@0.1.0; }",
+    "hither:sdk/cache-policy",
+    "export_cache_policy",
+    "hither_plugin::bindings::cache_policy"
+);
+exporting!(
+    rate_limit,
+    "package hither:sdk; world rate-limit { export hither:plugin/rate-limit@0.1.0; }",
+    "hither:sdk/rate-limit",
+    "export_rate_limit",
+    "hither_plugin::bindings::rate_limit"
+);
+exporting!(
+    access_log,
+    "package hither:sdk; world access-log { export hither:plugin/access-log@0.1.0; }",
+    "hither:sdk/access-log",
+    "export_access_log",
+    "hither_plugin::bindings::access_log"
+);
+/// Apart from the others: it knows no type of theirs.
+pub mod background {
+    wit_bindgen::generate!({
+        inline: "package hither:sdk; world background { export hither:plugin/background@0.1.0; }",
+        path: "../../wit",
+        world: "hither:sdk/background",
+        pub_export_macro: true,
+        export_macro_name: "export_background",
+        default_bindings_module: "hither_plugin::bindings::background",
+        runtime_path: "::hither_plugin::wit_bindgen::rt",
+    });
+}

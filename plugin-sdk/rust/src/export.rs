@@ -6,8 +6,13 @@ use std::marker::PhantomData;
 
 use crate::bindings::imports::hither::plugin::types;
 use crate::bindings::lifecycle::exports::hither::plugin::lifecycle;
-use crate::bindings::{request_filter, response_filter, routing};
-use crate::{Decision, Plugin, Request, RequestFilter, Response, ResponseFilter, Routing};
+use crate::bindings::{
+    access_log, background, cache_policy, rate_limit, request_filter, response_filter, routing,
+};
+use crate::{
+    AccessLog, Background, CachePolicy, Decision, Lookup, Plugin, RateLimit, RateVerdict, Request,
+    RequestFilter, Response, ResponseFilter, Routing, Storage, Summary,
+};
 
 /// Where the configured values of a plugin lie. The attribute implements it, because a static cannot be
 /// generic.
@@ -55,7 +60,7 @@ impl<P: Configured> lifecycle::Guest for Adapter<P> {
             response_inputs: owned(P::RESPONSE_INPUTS),
             metrics: P::METRICS.iter().map(metric).collect(),
             config_schema: P::CONFIG_SCHEMA.to_owned(),
-            extra: Vec::new(),
+            extra: vec![types::Pair { name: "tick".to_owned(), value: P::TICK.to_owned() }],
         }
     }
 
@@ -96,5 +101,55 @@ impl<P: Configured + ResponseFilter>
     fn on_response(response: types::Response, memo: u64) -> types::ResponseVerdict {
         let response = Response::new(response, P::RESPONSE_INPUTS);
         Self::configured(response.config, |plugin| plugin.on_response(&response, memo))
+    }
+}
+
+impl<P: Configured + CachePolicy> cache_policy::exports::hither::plugin::cache_policy::Guest
+    for Adapter<P>
+{
+    fn on_lookup(request: types::Request) -> Lookup {
+        let request = Request::new(request, P::REQUEST_INPUTS);
+        Self::configured(request.config, |plugin| plugin.on_lookup(&request))
+    }
+
+    fn on_store(response: types::Response, memo: u64) -> Storage {
+        let response = Response::new(response, P::RESPONSE_INPUTS);
+        Self::configured(response.config, |plugin| plugin.on_store(&response, memo))
+    }
+}
+
+impl<P: Configured + RateLimit> rate_limit::exports::hither::plugin::rate_limit::Guest
+    for Adapter<P>
+{
+    fn classify(request: types::Request) -> RateVerdict {
+        let request = Request::new(request, P::REQUEST_INPUTS);
+        Self::configured(request.config, |plugin| plugin.classify(&request))
+    }
+}
+
+impl<P: Configured + AccessLog> access_log::exports::hither::plugin::access_log::Guest
+    for Adapter<P>
+{
+    /// Exchanges of several configurations come together; each value sees its own.
+    fn on_complete(done: Vec<types::Summary>) {
+        P::with(|values| {
+            let mut done: Vec<_> =
+                done.into_iter().map(|raw| Summary::new(raw, P::REQUEST_INPUTS)).collect();
+            for (id, plugin) in values.borrow().iter() {
+                let (own, others) = done.into_iter().partition(|one: &Summary| one.config == *id);
+                done = others;
+                if !Vec::is_empty(&own) {
+                    plugin.on_complete(&own);
+                }
+            }
+        });
+    }
+}
+
+impl<P: Configured + Background> background::exports::hither::plugin::background::Guest
+    for Adapter<P>
+{
+    fn on_tick(now_ms: u64) {
+        P::with(|values| values.borrow().iter().for_each(|(_, plugin)| plugin.on_tick(now_ms)));
     }
 }

@@ -19,6 +19,11 @@ pub(crate) struct State {
     pub(crate) now_ms: u64,
     pub(crate) services: HashMap<String, Vec<Instance>>,
     pub(crate) secrets: HashMap<String, Vec<u8>>,
+    /// How many units each key of a limiter has, and what each key has left.
+    pub(crate) limiters: HashMap<String, (u32, HashMap<Vec<u8>, u32>)>,
+    pub(crate) answers: HashMap<(String, String), Result<http::Answer, http::Error>>,
+    pub(crate) calls: Vec<http::Call>,
+    pub(crate) purged: Vec<String>,
 }
 
 pub(crate) struct Entry {
@@ -158,5 +163,64 @@ pub(crate) mod secrets {
 
     pub(crate) fn equals(name: &str, candidate: &[u8]) -> Result<bool, String> {
         secret(name, |secret| secret == candidate)
+    }
+}
+
+pub(crate) mod limits {
+    use super::with;
+    use crate::limits::Outcome;
+
+    fn limiter(
+        name: &str,
+        key: &[u8],
+        ask: impl FnOnce(&mut u32) -> bool,
+    ) -> Result<Outcome, String> {
+        with(|state| {
+            let none = "this plugin was lent no limiter of this name";
+            let (units, keys) = state.limiters.get_mut(name).ok_or(none)?;
+            let left = keys.entry(key.to_vec()).or_insert(*units);
+            let allowed = ask(left);
+            let retry_after_ms = if allowed { 0 } else { 1000 };
+            Ok(Outcome { allowed, remaining: (*left).into(), retry_after_ms })
+        })
+    }
+
+    pub(crate) fn take(name: &str, key: &[u8], cost: u32) -> Result<Outcome, String> {
+        limiter(name, key, |left| {
+            let after = left.checked_sub(cost);
+            *left = after.unwrap_or(*left);
+            after.is_some()
+        })
+    }
+
+    pub(crate) fn peek(name: &str, key: &[u8]) -> Result<Outcome, String> {
+        limiter(name, key, |left| *left > 0)
+    }
+}
+
+pub(crate) mod http {
+    use super::with;
+    pub(crate) use crate::http::{Answer, Call, Error};
+
+    pub(crate) fn send(call: &Call) -> Result<Answer, Error> {
+        with(|state| {
+            state.calls.push(call.clone());
+            let asked = (call.service.clone(), call.path.clone());
+            state.answers.get(&asked).cloned().unwrap_or(Err(Error::Denied))
+        })
+    }
+}
+
+pub(crate) mod cache_control {
+    use super::with;
+
+    pub(crate) fn purge_tag(tag: &str) -> Result<u32, String> {
+        with(|state| state.purged.push(tag.to_owned()));
+        Ok(0)
+    }
+
+    pub(crate) fn purge_url(url: &str) -> Result<bool, String> {
+        with(|state| state.purged.push(url.to_owned()));
+        Ok(false)
     }
 }

@@ -34,8 +34,8 @@
 //! allocator of its own turns it off.
 //!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a file that Hither loads as it is.
-//! A plugin imports a capability exactly when it calls [`log`], [`metrics`], [`store`], [`instances`] or
-//! [`secrets`]; the operator grants it by that name. On any other target those calls go to the [`test`]
+//! A plugin imports a capability exactly when it calls [`log`], [`metrics`], [`store`], [`instances`],
+//! [`limits`], [`secrets`], [`http`] or [`cache_control`]; the operator grants it by that name. On any other target those calls go to the [`test`]
 //! module's fake host, so that hooks run under plain `cargo test`.
 
 // The generated code names this crate by its name, from inside as from outside.
@@ -46,10 +46,13 @@ extern crate self as hither_plugin;
 mod allocator;
 #[doc(hidden)]
 pub mod bindings;
+pub mod cache_control;
 mod export;
 #[cfg(not(target_arch = "wasm32"))]
 mod fake;
+pub mod http;
 pub mod instances;
+pub mod limits;
 pub mod log;
 pub mod metrics;
 mod plugin;
@@ -64,16 +67,25 @@ pub use hither_plugin_macros::plugin;
 #[doc(hidden)]
 pub use wit_bindgen;
 
+pub use bindings::cache_policy::exports::hither::plugin::cache_policy::{
+    Freshness, Key, Lookup, Storage,
+};
 pub use bindings::imports::hither::plugin::types::{
     BodyMode, Edits, Field, Method, Pair, Protocol, Reply, RequestPatch, RequestVerdict,
     ResponsePatch, ResponseVerdict,
 };
 pub use bindings::lifecycle::exports::hither::plugin::lifecycle::MetricKind;
+pub use bindings::rate_limit::exports::hither::plugin::rate_limit::{
+    Check, Verdict as RateVerdict,
+};
 pub use bindings::routing::exports::hither::plugin::routing::{Decision, Target};
 #[doc(hidden)]
 pub use export::{Adapter, Configured};
-pub use plugin::{Exports, Metric, NoConfig, Plugin, RequestFilter, ResponseFilter, Routing, hook};
-pub use request::{Request, Response};
+pub use plugin::{
+    AccessLog, Background, CachePolicy, Exports, Metric, NoConfig, Plugin, RateLimit,
+    RequestFilter, ResponseFilter, Routing, hook,
+};
+pub use request::{Request, Response, Summary};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

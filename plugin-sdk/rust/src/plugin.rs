@@ -4,7 +4,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::lifecycle::exports::hither::plugin::lifecycle::MetricKind;
-use crate::{Decision, Request, RequestVerdict, Response, ResponseVerdict};
+use crate::{
+    Decision, Lookup, RateVerdict, Request, RequestVerdict, Response, ResponseVerdict, Storage,
+    Summary,
+};
 
 /// One configured plugin. Every configuration that an operator gives, for a service or for all, becomes
 /// one value of the type.
@@ -29,6 +32,9 @@ pub trait Plugin: Sized + 'static {
     const RESPONSE_INPUTS: &'static [&'static str] = &[];
     /// What it reports to, by position.
     const METRICS: &'static [Metric] = &[];
+    /// How long from one end of [`Background::on_tick`] to the next call, such as `"1s"`: from 100 ms to an
+    /// hour.
+    const TICK: &'static str = "1s";
     /// JSON Schema of the configuration, or empty. With it, the operator sees a mistake as a caret
     /// under the wrong value.
     const CONFIG_SCHEMA: &'static str = "";
@@ -74,6 +80,18 @@ pub mod hook {
     /// [`super::ResponseFilter`].
     #[derive(Debug)]
     pub struct ResponseFilter;
+    /// [`super::CachePolicy`].
+    #[derive(Debug)]
+    pub struct CachePolicy;
+    /// [`super::RateLimit`].
+    #[derive(Debug)]
+    pub struct RateLimit;
+    /// [`super::AccessLog`].
+    #[derive(Debug)]
+    pub struct AccessLog;
+    /// [`super::Background`].
+    #[derive(Debug)]
+    pub struct Background;
 }
 
 /// Custom routing: narrows what the balancer chooses from. Limits, health and closeness stay the
@@ -93,4 +111,31 @@ pub trait RequestFilter: Plugin + Exports<hook::RequestFilter> {
 pub trait ResponseFilter: Plugin + Exports<hook::ResponseFilter> {
     /// What is changed? `memo` is what an earlier hook of this plugin left for this exchange, else 0.
     fn on_response(&self, response: &Response, memo: u64) -> ResponseVerdict;
+}
+
+/// Decides what the cache keeps, under which key and for how long. Storage, collapsing, ranges and
+/// revalidation are the host's.
+pub trait CachePolicy: Plugin + Exports<hook::CachePolicy> {
+    /// Under which key is it looked up?
+    fn on_lookup(&self, request: &Request) -> Lookup;
+    /// Is this response kept? `memo` is what [`Lookup::CustomKey`] left for this exchange, else 0.
+    fn on_store(&self, response: &Response, memo: u64) -> Storage;
+}
+
+/// Says which limiters count a request, and under which keys. The host counts, and answers 429 itself.
+pub trait RateLimit: Plugin + Exports<hook::RateLimit> {
+    /// Which limits must it keep to?
+    fn classify(&self, request: &Request) -> RateVerdict;
+}
+
+/// Is told of finished exchanges, many at once, off the way of requests.
+pub trait AccessLog: Plugin + Exports<hook::AccessLog> {
+    /// These have ended. Some may be missing: what comes faster than it is taken is dropped and counted.
+    fn on_complete(&self, done: &[Summary]);
+}
+
+/// Does something now and then, with no request at hand: one instance per plugin, one call at a time.
+pub trait Background: Plugin + Exports<hook::Background> {
+    /// [`Plugin::TICK`] has passed. It is called once for each configuration. `now_ms` is Unix time.
+    fn on_tick(&self, now_ms: u64);
 }

@@ -1,4 +1,4 @@
-//! Requests and responses as hooks see them, with the declared inputs found by name.
+//! Requests, responses and finished exchanges as hooks see them, with the declared inputs found by name.
 
 use std::ops::Deref;
 
@@ -16,6 +16,21 @@ pub struct Request {
 pub struct Response {
     raw: types::Response,
     declared: &'static [&'static str],
+}
+
+/// A finished exchange. Its plain parts are fields: `status`, `service`, `instance`, `duration_us`, ...
+#[derive(Debug)]
+pub struct Summary {
+    raw: types::Summary,
+    declared: &'static [&'static str],
+}
+
+impl Deref for Summary {
+    type Target = types::Summary;
+
+    fn deref(&self) -> &types::Summary {
+        &self.raw
+    }
 }
 
 impl Deref for Request {
@@ -77,6 +92,7 @@ macro_rules! inputs {
 
 inputs!(Request, types::Request, "`REQUEST_INPUTS`");
 inputs!(Response, types::Response, "`RESPONSE_INPUTS`");
+inputs!(Summary, types::Summary, "`REQUEST_INPUTS`");
 
 fn text(value: Option<&[u8]>) -> Option<&str> {
     value.and_then(|value| std::str::from_utf8(value).ok())

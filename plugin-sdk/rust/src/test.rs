@@ -6,9 +6,10 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use crate::bindings::imports::hither::plugin::types;
+use crate::http::{Answer, Call, Error};
 use crate::instances::Instance;
 use crate::log::Level;
-use crate::{Method, Plugin, Protocol, Request, Response, fake};
+use crate::{Method, Plugin, Protocol, Request, Response, Summary, fake};
 
 /// One logged line.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +78,30 @@ impl<P: Plugin> Subject<P> {
             inputs: Vec::new(),
         };
         ResponseBuilder { raw, given: Given::new(&self.config), plugin: PhantomData }
+    }
+}
+
+impl<P: Plugin> Subject<P> {
+    /// Begins the summary of an exchange that ended with this status.
+    pub fn summary(&self, status: u16) -> SummaryBuilder<'_, P> {
+        let raw = types::Summary {
+            exchange: 1,
+            config: 0,
+            memo: 0,
+            started_ms: fake::with(|state| state.now_ms),
+            duration_us: 0,
+            upstream_us: 0,
+            status,
+            request_bytes: 0,
+            response_bytes: 0,
+            service: "web".to_owned(),
+            instance: String::new(),
+            region: String::new(),
+            cache: String::new(),
+            fault: String::new(),
+            inputs: Vec::new(),
+        };
+        SummaryBuilder { raw, given: Given::new(&self.config), plugin: PhantomData }
     }
 }
 
@@ -196,6 +221,37 @@ impl<P: Plugin> ResponseBuilder<'_, P> {
     }
 }
 
+/// Makes a summary.
+#[derive(Debug)]
+pub struct SummaryBuilder<'a, P> {
+    raw: types::Summary,
+    given: Given<'a>,
+    plugin: PhantomData<P>,
+}
+
+impl<P: Plugin> SummaryBuilder<'_, P> {
+    /// An input of the request, such as `client.address` or `header:x-key`; the plugin sees it if it
+    /// declared it.
+    #[must_use]
+    pub fn input(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.given.add(name.to_owned(), value.as_ref());
+        self
+    }
+
+    /// Sets any plain part of it.
+    #[must_use]
+    pub fn with(mut self, set: impl FnOnce(&mut types::Summary)) -> Self {
+        set(&mut self.raw);
+        self
+    }
+
+    /// The summary.
+    pub fn build(mut self) -> Summary {
+        self.raw.inputs = self.given.declared(P::REQUEST_INPUTS);
+        Summary::new(self.raw, P::REQUEST_INPUTS)
+    }
+}
+
 /// Takes the lines logged on this thread so far.
 pub fn take_log() -> Vec<Line> {
     fake::with(|state| std::mem::take(&mut state.lines))
@@ -230,4 +286,24 @@ pub fn set_instances(service: &str, instances: Vec<Instance>) {
 /// Lends a secret under this name.
 pub fn set_secret(name: &str, secret: &[u8]) {
     fake::with(|state| state.secrets.insert(name.to_owned(), secret.to_vec()));
+}
+
+/// Lends a limiter whose keys have so many units each; none come back.
+pub fn set_limiter(name: &str, units: u32) {
+    fake::with(|state| state.limiters.insert(name.to_owned(), (units, Default::default())));
+}
+
+/// Grants a service, and says what it answers to this path. Whatever is not said is denied.
+pub fn set_answer(service: &str, path: &str, answer: Result<Answer, Error>) {
+    fake::with(|state| state.answers.insert((service.to_owned(), path.to_owned()), answer));
+}
+
+/// Takes the calls sent on this thread so far.
+pub fn take_calls() -> Vec<Call> {
+    fake::with(|state| std::mem::take(&mut state.calls))
+}
+
+/// Takes the tags and URLs purged on this thread so far.
+pub fn take_purged() -> Vec<String> {
+    fake::with(|state| std::mem::take(&mut state.purged))
 }

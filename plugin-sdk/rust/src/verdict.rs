@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    BodyMode, Decision, Edits, Field, Pair, Reply, RequestPatch, RequestVerdict, ResponsePatch,
-    ResponseVerdict, Target,
+    BodyMode, Check, Decision, Edits, Field, Freshness, Key, Lookup, Pair, RateVerdict, Reply,
+    RequestPatch, RequestVerdict, ResponsePatch, ResponseVerdict, Storage, Target,
 };
 
 fn field(name: impl Into<String>, value: impl Into<Vec<u8>>) -> Field {
@@ -271,4 +271,107 @@ impl From<Reply> for ResponseVerdict {
     fn from(reply: Reply) -> Self {
         Self::Respond(reply)
     }
+}
+
+impl Check {
+    /// One unit of a limiter that the operator lent, under this key.
+    pub fn new(limiter: impl Into<String>, key: impl Into<Vec<u8>>) -> Self {
+        Self { limiter: limiter.into(), key: key.into(), cost: 1 }
+    }
+
+    /// So many units.
+    #[must_use]
+    pub fn cost(mut self, cost: u32) -> Self {
+        self.cost = cost;
+        self
+    }
+}
+
+impl From<Check> for RateVerdict {
+    fn from(check: Check) -> Self {
+        Self::Checks(vec![check])
+    }
+}
+
+impl From<Reply> for RateVerdict {
+    fn from(reply: Reply) -> Self {
+        Self::Deny(reply)
+    }
+}
+
+impl Key {
+    /// The standard key.
+    pub fn standard() -> Self {
+        Self { primary: Vec::new(), vary: Vec::new(), memo: 0 }
+    }
+
+    /// This in place of path and query. Scheme and authority stay part of the key.
+    #[must_use]
+    pub fn primary(mut self, primary: impl Into<Vec<u8>>) -> Self {
+        self.primary = primary.into();
+        self
+    }
+
+    /// Apart by this request header, too.
+    #[must_use]
+    pub fn vary(mut self, header: impl Into<String>) -> Self {
+        self.vary.push(header.into());
+        self
+    }
+
+    /// For [`on_store`](crate::CachePolicy::on_store) of the same exchange.
+    #[must_use]
+    pub fn memo(mut self, memo: u64) -> Self {
+        self.memo = memo;
+        self
+    }
+}
+
+impl From<Key> for Lookup {
+    fn from(key: Key) -> Self {
+        Self::CustomKey(key)
+    }
+}
+
+impl Freshness {
+    /// Fresh for so long.
+    pub fn new(ttl: Duration) -> Self {
+        Self {
+            ttl_ms: millis(ttl),
+            stale_while_revalidate_ms: 0,
+            stale_if_error_ms: 0,
+            tags: Vec::new(),
+        }
+    }
+
+    /// Then served for so long while it is fetched anew.
+    #[must_use]
+    pub fn stale_while_revalidate(mut self, time: Duration) -> Self {
+        self.stale_while_revalidate_ms = millis(time);
+        self
+    }
+
+    /// Then served for so long while it cannot be fetched.
+    #[must_use]
+    pub fn stale_if_error(mut self, time: Duration) -> Self {
+        self.stale_if_error_ms = millis(time);
+        self
+    }
+
+    /// By which it can be purged.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+}
+
+impl From<Freshness> for Storage {
+    fn from(freshness: Freshness) -> Self {
+        Self::Store(freshness)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

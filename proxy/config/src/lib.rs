@@ -48,8 +48,8 @@ pub use environment::Environment;
 pub use plan::{
     AdminPlan, AttachmentPlan, CheckKind, CheckPlan, ConcurrencyPlan, DnsPlan, EdgePlan,
     EjectionPlan, Fits, HttpCheckPlan, InstancePlan, LimitPlan, ListenerPlan, LogPlan, OriginPlan,
-    PlacePlan, Plan, PluginPlan, QueuePlan, RetryPlan, SecretPlan, ServicePlan, TimeoutsPlan,
-    TracePlan, WhenPlan,
+    PlacePlan, Plan, PluginPlan, QueuePlan, QuotaPlan, RetryPlan, SecretPlan, ServicePlan,
+    TimeoutsPlan, TracePlan, WhenPlan,
 };
 pub use report::{Problem, Related, Report};
 pub use schema::schema;

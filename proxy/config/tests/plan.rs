@@ -137,7 +137,7 @@ fn a_service_replaces_a_plugins_configuration_wholly() {
 fn a_burst_is_one_second_of_its_rate() {
     let burst = |rate: &str| {
         let text = format!("{LEAST}[[service.web.limit]]\nname = \"all\"\nrate = \"{rate}\"\n");
-        plan(&text).services["web"].limits[0].burst.get()
+        plan(&text).services["web"].limits[0].quota.burst.get()
     };
     assert_eq!((burst("100/s"), burst("90/m"), burst("30/m")), (100, 1, 1));
 }

@@ -6,8 +6,8 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::limiter::{LimitSpec, Limiter, Outcome};
-use crate::quota::Decision;
+use crate::limiter::{Limiter, Outcome};
+use crate::quota::{Decision, Rate};
 
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
@@ -20,14 +20,14 @@ impl Limiter {
     /// Only those of `out`.
     pub fn write_rate_limit(&self, outcome: &Outcome, out: &mut impl Write) -> fmt::Result {
         if let Some(refusal) = self.refusal(outcome) {
-            return write_item(refusal.spec, &refusal.decision, out);
+            return write_item(&refusal.spec.name, &refusal.decision, out);
         }
         let mut first = true;
         for verdict in self.verdicts(outcome).filter(|verdict| !verdict.spec.shadow) {
             if !std::mem::take(&mut first) {
                 out.write_str(", ")?;
             }
-            write_item(verdict.spec, &verdict.decision, out)?;
+            write_item(&verdict.spec.name, &verdict.decision, out)?;
         }
         Ok(())
     }
@@ -53,27 +53,27 @@ impl Decision {
 
 /// The value of `RateLimit-Policy` for these limits: the rate as it was written, in units per
 /// whole seconds.
-pub(crate) fn policy<'a>(limits: impl Iterator<Item = &'a LimitSpec>) -> String {
+pub(crate) fn policy<'a>(limits: impl Iterator<Item = (&'a str, Rate)>) -> String {
     let mut value = String::new();
-    for spec in limits {
+    for (name, rate) in limits {
         if !value.is_empty() {
             value.push_str(", ");
         }
-        let window = ceil_seconds(spec.rate.per).clamp(1, LARGEST);
-        let per = spec.rate.per.as_nanos().max(1);
-        let quota = u128::from(spec.rate.units.get()) * u128::from(window) * 1_000_000_000 / per;
+        let window = ceil_seconds(rate.per).clamp(1, LARGEST);
+        let per = rate.per.as_nanos().max(1);
+        let quota = u128::from(rate.units.get()) * u128::from(window) * 1_000_000_000 / per;
         let quota = quota.min(u128::from(LARGEST));
         // Writing to a string cannot fail.
-        let _ = write_name(&spec.name, &mut value);
+        let _ = write_name(name, &mut value);
         let _ = write!(value, ";q={quota};w={window}");
     }
     value
 }
 
-fn write_item(spec: &LimitSpec, decision: &Decision, out: &mut impl Write) -> fmt::Result {
+pub(crate) fn write_item(name: &str, decision: &Decision, out: &mut impl Write) -> fmt::Result {
     // A refused request may cost more than what remains; for it there is nothing left.
     let remaining = if decision.allowed { decision.remaining().min(LARGEST) } else { 0 };
-    write_name(&spec.name, out)?;
+    write_name(name, out)?;
     write!(out, ";r={remaining};t={}", decision.window_seconds().min(LARGEST))
 }
 

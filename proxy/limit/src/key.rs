@@ -8,6 +8,9 @@ use std::net::IpAddr;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+/// Keeps bytes apart from addresses.
+const BYTES: u64 = 1;
+
 /// The secret that hashes are keyed with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KeySeed(u64, u64);
@@ -33,6 +36,14 @@ impl KeySeed {
                 Key::new(self.hash(6, own), self.scatter(own >> 16 | 1 << 63))
             }
         }
+    }
+
+    /// The key of any bytes. Its parent is one of a few that all such keys share by chance.
+    pub fn bytes(&self, bytes: &[u8]) -> Key {
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1 ^ BYTES);
+        std::hash::Hasher::write(&mut hasher, bytes);
+        let hash = hasher.finish128().as_u128();
+        Key::new(hash, (hash >> 64) as u64)
     }
 
     /// `kind` keeps equal numbers of different kinds apart.
@@ -98,6 +109,14 @@ mod tests {
     #[test]
     fn a_mapped_address_is_the_v4_address() {
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+
+    #[test]
+    fn equal_bytes_are_one_key_and_others_are_not() {
+        let seed = KeySeed::new([7; 16]);
+        assert_eq!(seed.bytes(b"acme"), seed.bytes(b"acme"));
+        assert_ne!(seed.bytes(b"acme").mark, seed.bytes(b"acme\0").mark);
+        assert_ne!(seed.bytes(b"").mark, seed.bytes(b"\0").mark);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! May it pass? Rate limits counted on this edge, as pure policy.
 //!
 //! A [`Limiter`] holds the limits of one service. [`Limiter::check`] charges all of them or none
-//! and tells which one refused. Time is handed in, as nanoseconds of any monotonic clock; nothing
+//! and tells which one refused. [`Named`] holds limits of which others choose, with keys of their own. Time is handed in, as nanoseconds of any monotonic clock; nothing
 //! is locked but one of 256 parts of a table of keys.
 //!
 //! ```
@@ -35,6 +35,7 @@ mod gcra;
 mod headers;
 mod key;
 mod limiter;
+mod named;
 mod quota;
 mod shard;
 mod table;
@@ -44,5 +45,6 @@ pub use key::{Key, KeySeed};
 pub use limiter::{
     DuplicateName, KeyKind, LimitSpec, Limiter, MAX_KEYS, Outcome, Subject, Verdict,
 };
+pub use named::{Check, Named, NamedSpec, Ruling, Rulings, UnknownName};
 pub use quota::{Decision, Quota, Rate};
 pub use table::KeyedGcra;

@@ -140,6 +140,7 @@ impl Limiter {
             limits.push(Limit { quota: Quota::new(spec.rate, spec.burst), spec, count });
         }
         let enforced = limits.iter().map(|limit| &limit.spec).filter(|spec| !spec.shadow);
+        let enforced = enforced.map(|spec| (spec.name.as_str(), spec.rate));
         Ok(Self { policy: policy(enforced), order: order(&limits), limits: limits.into(), seed })
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use hither_plugin_host::{
-    Budget, Config, Environment, Host, HostOptions, InputName, Inputs, InstanceView, Isolation,
-    Level, LogLine, Metric, MetricSink, Protocol, RequestHead, Revision, Spec, Values,
+    Budget, Charged, Config, Environment, Host, HostOptions, InputName, Inputs, InstanceView,
+    Isolation, Level, LogLine, Metric, MetricSink, Protocol, RequestHead, Revision, Spec, Values,
 };
 use http::Method;
 
@@ -25,6 +25,12 @@ impl Environment for Silence {
         Ok(Arc::new(NoMetrics))
     }
     fn instances(&self, _: &str) -> Option<Vec<InstanceView>> {
+        None
+    }
+    fn take(&self, _: &str, _: &[u8], _: u32) -> Option<Charged> {
+        None
+    }
+    fn peek(&self, _: &str, _: &[u8]) -> Option<Charged> {
         None
     }
 }

@@ -15,11 +15,13 @@ wasmtime::component::bindgen!({
             import hither:plugin/metrics@0.1.0;
             import hither:plugin/store@0.1.0;
             import hither:plugin/instances@0.1.0;
+            import hither:plugin/limits@0.1.0;
             import hither:plugin/secrets@0.1.0;
             export hither:plugin/lifecycle@0.1.0;
             export hither:plugin/routing@0.1.0;
             export hither:plugin/request-filter@0.1.0;
             export hither:plugin/response-filter@0.1.0;
+            export hither:plugin/rate-limit@0.1.0;
             export hither:plugin/request-body@0.1.0;
             export hither:plugin/access-log@0.1.0;
         }

@@ -1,4 +1,5 @@
-//! What the binary lends to plugins: a log, metrics, the balancer's picture. Only the shape is here.
+//! What the binary lends to plugins: a log, metrics, the balancer's picture, limiters. Only the shape is
+//! here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,23 @@ pub trait Environment: Send + Sync + 'static {
 
     /// The instances of a service, or none when no service bears this name.
     fn instances(&self, service: &str) -> Option<Vec<InstanceView>>;
+
+    /// Takes `cost` units of a limiter under a key, or none; none when there is no such limiter now.
+    fn take(&self, limiter: &str, key: &[u8], cost: u32) -> Option<Charged>;
+
+    /// What [`Environment::take`] would say of one unit, without taking any.
+    fn peek(&self, limiter: &str, key: &[u8]) -> Option<Charged>;
+}
+
+/// What a limiter said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charged {
+    /// It may pass, and was charged; in shadow it always may.
+    pub allowed: bool,
+    /// Units that could pass right now.
+    pub remaining: u64,
+    /// When it would pass; zero if it did.
+    pub retry_after: Duration,
 }
 
 /// The declared metrics of one plugin. Indexes are positions in the manifest, and are within it.

@@ -5,7 +5,7 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 use crate::contract::exports::hither::plugin::{
-    lifecycle, request_filter, response_filter, routing,
+    lifecycle, rate_limit, request_filter, response_filter, routing,
 };
 use crate::guest::Guest;
 use crate::hook::{Hook, Hooks};
@@ -58,4 +58,5 @@ interfaces! {
     Routing: routing,
     RequestFilter: request_filter,
     ResponseFilter: response_filter,
+    RateLimit: rate_limit,
 }

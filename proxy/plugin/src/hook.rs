@@ -19,6 +19,8 @@ pub enum Hook {
     RequestFilter,
     /// `response-filter.on-response`: what is changed in the answer's head?
     ResponseFilter,
+    /// `rate-limit.classify`: which limiters count this request, and under which keys?
+    RateLimit,
 }
 
 /// What happens to a request whose plugin call failed.
@@ -32,7 +34,8 @@ pub enum OnFailure {
 
 impl Hook {
     /// Every served hook.
-    pub const ALL: [Self; 3] = [Self::Routing, Self::RequestFilter, Self::ResponseFilter];
+    pub const ALL: [Self; 4] =
+        [Self::Routing, Self::RequestFilter, Self::ResponseFilter, Self::RateLimit];
 
     /// The name in `wit/`, in configuration and in metrics.
     pub fn name(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Hook {
             Self::Routing => "routing",
             Self::RequestFilter => "request-filter",
             Self::ResponseFilter => "response-filter",
+            Self::RateLimit => "rate-limit",
         }
     }
 
@@ -48,7 +52,7 @@ impl Hook {
     pub fn default_on_failure(self) -> OnFailure {
         match self {
             Self::Routing => OnFailure::Skip,
-            Self::RequestFilter | Self::ResponseFilter => OnFailure::Reject,
+            Self::RequestFilter | Self::ResponseFilter | Self::RateLimit => OnFailure::Reject,
         }
     }
 }
@@ -95,6 +99,8 @@ pub enum Capability {
     Store,
     /// `instances`: what the balancer knows.
     Instances,
+    /// `limits`: charging limiters and looking at them.
+    Limits,
     /// `secrets`: signing with and comparing what the guest never sees.
     Secrets,
 }
@@ -116,8 +122,8 @@ fn served() -> String {
 
 impl Capability {
     /// Every served capability.
-    pub const ALL: [Self; 5] =
-        [Self::Log, Self::Metrics, Self::Store, Self::Instances, Self::Secrets];
+    pub const ALL: [Self; 6] =
+        [Self::Log, Self::Metrics, Self::Store, Self::Instances, Self::Limits, Self::Secrets];
 
     /// The name in `wit/` and in `grants`.
     pub fn name(self) -> &'static str {
@@ -126,6 +132,7 @@ impl Capability {
             Self::Metrics => "metrics",
             Self::Store => "store",
             Self::Instances => "instances",
+            Self::Limits => "limits",
             Self::Secrets => "secrets",
         }
     }
@@ -152,16 +159,9 @@ impl FromStr for Capability {
     }
 }
 
-const LATER_CAPABILITIES: [&str; 3] = ["limits", "cache-control", "http"];
-const LATER_HOOKS: [&str; 7] = [
-    "failover",
-    "request-body",
-    "response-body",
-    "cache-policy",
-    "rate-limit",
-    "access-log",
-    "background",
-];
+const LATER_CAPABILITIES: [&str; 2] = ["cache-control", "http"];
+const LATER_HOOKS: [&str; 6] =
+    ["failover", "request-body", "response-body", "cache-policy", "access-log", "background"];
 
 /// What a name in a component's import or export list stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -114,7 +114,7 @@ fn no_body(hook: &str, mode: types::BodyMode) -> Result<(), Wrong> {
     }
 }
 
-fn reply(raw: types::Reply, bounds: Bounds) -> Result<Reply, Wrong> {
+pub(crate) fn reply(raw: types::Reply, bounds: Bounds) -> Result<Reply, Wrong> {
     let status = status(raw.status)?;
     let empty = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     if empty && !raw.body.is_empty() {
@@ -136,7 +136,7 @@ fn optional_edits(raw: Option<types::Edits>, bounds: Bounds) -> Result<Edits, Wr
     Ok(Edits { remove, set: fields(raw.set)?, append: fields(raw.append)? })
 }
 
-fn too_many(what: &str, count: usize, most: usize) -> Wrong {
+pub(crate) fn too_many(what: &str, count: usize, most: usize) -> Wrong {
     format!("{count} {what}, at most {most} are allowed")
 }
 
@@ -240,7 +240,7 @@ fn pairs(what: &str, raw: Vec<types::Pair>) -> Result<Vec<Pair>, Wrong> {
 }
 
 /// A name that people and logs can bear.
-fn short(what: &str, text: String) -> Result<String, Wrong> {
+pub(crate) fn short(what: &str, text: String) -> Result<String, Wrong> {
     let plain = |byte: u8| byte.is_ascii_graphic();
     if text.is_empty() || text.len() > LONGEST_NAME || !text.bytes().all(plain) {
         return Err(format!(

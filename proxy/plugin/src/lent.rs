@@ -1,6 +1,6 @@
 //! What the operator lends to one revision beside its configurations. It knows no guest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 pub struct Lent {
     /// By the names that the plugin calls them.
     pub secrets: BTreeMap<String, Secret>,
+    /// Names of limiters that it may charge.
+    pub limiters: BTreeSet<String>,
 }
 
 /// A secret: never printed, and never in a guest's memory. Not kept as such either, only what signing and

@@ -14,7 +14,7 @@
 //! | compile, or take from the cache on disk | `compile`, `cache` |
 //! | `describe` without any capability | `loaded` -> [`Loaded`] |
 //! | `configure` with every configuration | `revision` -> [`Revision`] |
-//! | calls, on pooled instances with budgets | `revision`, `instance`, `pool`, `guest`, `run_time`, `ticker` |
+//! | calls, on pooled instances with budgets | `revision`, `calls`, `instance`, `pool`, `guest`, `run_time`, `ticker` |
 //! | what came back becomes something that can be applied without failing | `judge` -> `verdict` |
 //! | a plugin that keeps failing is left alone for a while | `breaker` |
 //!
@@ -24,6 +24,7 @@
 mod admit;
 mod breaker;
 mod cache;
+mod calls;
 mod capability;
 mod compile;
 mod contract;
@@ -50,7 +51,8 @@ mod ticker;
 mod verdict;
 mod wasi;
 
-pub use environment::{Band, Environment, InstanceView, Level, LogLine, MetricSink};
+pub use calls::{Charge, Classified};
+pub use environment::{Band, Charged, Environment, InstanceView, Level, LogLine, MetricSink};
 pub use fault::{ConfigureError, Failure, HostError, LoadError, Problem};
 pub use hook::{Capability, Hook, Hooks, OnFailure, UnknownCapability};
 pub use host::{Host, HostOptions};

@@ -16,6 +16,7 @@ use crate::hook::Hooks;
 use crate::input::{InputName, InputPattern};
 use crate::instance::Instance;
 use crate::judge::{self, Bounds, Wrong};
+use crate::lent::Lent;
 use crate::loaded::Loaded;
 use crate::manifest::Manifest;
 use crate::pool::{Lease, Pool};
@@ -48,22 +49,22 @@ impl<T> Report<T> {
 
 /// What a call is made for.
 #[derive(Clone, Copy)]
-struct Occasion {
+pub(crate) struct Occasion {
     exchange: u64,
     config: u32,
     rehearsal: bool,
 }
 
 impl RequestHead<'_> {
-    fn occasion(&self) -> Occasion {
+    pub(crate) fn occasion(&self) -> Occasion {
         Occasion { exchange: self.exchange, config: self.config, rehearsal: self.rehearsal }
     }
 }
 
 /// One configuration, and the inputs that its calls are given.
-struct Configured {
+pub(crate) struct Configured {
     config: Config,
-    request: Vec<Option<InputName>>,
+    pub(crate) request: Vec<Option<InputName>>,
     response: Vec<Option<InputName>>,
 }
 
@@ -132,6 +133,10 @@ impl Revision {
     /// The operator's name for it.
     pub fn name(&self) -> &str {
         self.loaded.name()
+    }
+
+    pub(crate) fn lent(&self) -> &Lent {
+        &self.capabilities.lent
     }
 
     /// The hooks that it exports.
@@ -219,7 +224,7 @@ impl Revision {
 
     /// One call: breaker, instance, budgets, run, judgement. `run` gives none when the plugin has no
     /// such hook.
-    fn call<R, T>(
+    pub(crate) fn call<R, T>(
         &self,
         Occasion { exchange, config, rehearsal }: Occasion,
         judge: impl FnOnce(R, Bounds) -> Result<T, Wrong>,

@@ -1,8 +1,10 @@
-//! What plugins are lent by this process: the log, their metrics, the balancer's picture.
+//! What plugins are lent by this process: the log, their metrics, the balancer's picture, limiters.
 
 use crate::shared::Shared;
+use crate::snapshot::Way;
 use crate::telemetry::Telemetry;
 use hither_balance::{Band, InstanceStatus};
+use hither_limit::{Check, Ruling};
 use hither_plugin_host as host;
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -72,6 +74,26 @@ impl host::Environment for PluginEnvironment {
     fn instances(&self, service: &str) -> Option<Vec<host::InstanceView>> {
         let snapshot = self.shared.get()?.upgrade()?.snapshot();
         Some(snapshot.service(service)?.balancer.instances().into_iter().map(view).collect())
+    }
+
+    fn take(&self, limiter: &str, key: &[u8], cost: u32) -> Option<host::Charged> {
+        self.charge(Check { limit: limiter, key, cost }, Way::Take)
+    }
+
+    fn peek(&self, limiter: &str, key: &[u8]) -> Option<host::Charged> {
+        self.charge(Check { limit: limiter, key, cost: 1 }, Way::Peek)
+    }
+}
+
+impl PluginEnvironment {
+    fn charge(&self, check: Check<'_>, way: Way) -> Option<host::Charged> {
+        let snapshot = self.shared.get()?.upgrade()?.snapshot();
+        let Ruling { spec, decision } = snapshot.limiters.ask_one(check, way)?;
+        Some(host::Charged {
+            allowed: decision.allowed || spec.shadow,
+            remaining: decision.remaining(),
+            retry_after: decision.retry_after(),
+        })
     }
 }
 

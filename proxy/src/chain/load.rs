@@ -14,7 +14,7 @@ use hither_plugin_host::{
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 /// The configurations of one plugin, each with a number, and which service has which.
@@ -78,6 +78,7 @@ pub(super) struct Print {
     on_failure: Option<OnFailure>,
     configs: Vec<Value>,
     secrets: Option<Arc<PluginSecrets>>,
+    limiters: BTreeSet<Name>,
 }
 
 /// What loading depends on, configuration aside.
@@ -156,7 +157,10 @@ impl PluginLoader {
 
 fn lent(wanted: &Wanted<'_>) -> Lent {
     let secrets = wanted.secrets.iter().flat_map(|secrets| secrets.iter());
-    Lent { secrets: secrets.map(|(name, own)| (name.clone(), Secret::new(own.bytes()))).collect() }
+    Lent {
+        secrets: secrets.map(|(name, own)| (name.clone(), Secret::new(own.bytes()))).collect(),
+        limiters: wanted.plan.limiters.iter().map(Name::to_string).collect(),
+    }
 }
 
 impl Print {
@@ -172,6 +176,7 @@ fn print(wanted: &Wanted<'_>) -> Print {
         Grant::Store => Capability::Store,
         Grant::Metrics => Capability::Metrics,
         Grant::Instances => Capability::Instances,
+        Grant::Limits => Capability::Limits,
         Grant::Secrets => Capability::Secrets,
     };
     Print {
@@ -197,5 +202,6 @@ fn print(wanted: &Wanted<'_>) -> Print {
         },
         configs: attachments.configs.clone(),
         secrets: wanted.secrets.cloned(),
+        limiters: plan.limiters.clone(),
     }
 }

@@ -1,7 +1,7 @@
 //! Heads as the chain needs them, and the facts of an exchange that are not in its head.
 
 use super::inputs::Facts;
-use crate::snapshot::Edge;
+use crate::snapshot::{Edge, Limiters};
 use hither_plugin_host::{Edits, Protocol, RequestHead, ResponseHead};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
@@ -94,6 +94,7 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) client: IpAddr,
     pub(crate) service: &'a str,
     pub(crate) edge: &'a Edge,
+    pub(crate) limiters: &'a Limiters,
     pub(crate) end_of_stream: bool,
     pub(crate) http_version: Version,
     /// Somebody only asks what would be said.

@@ -8,6 +8,7 @@ mod inputs;
 mod load;
 mod message;
 mod plugin;
+mod rate_limit;
 mod said;
 mod when;
 mod wish;
@@ -22,6 +23,7 @@ pub(crate) use plugin::Plugin;
 pub(crate) use when::When;
 pub(crate) use wish::Wish;
 
+use crate::snapshot::Refused;
 use hither_plugin_host::{Hook, Reply, RequestVerdict, ResponseVerdict, Routing};
 use inputs::Facts;
 use std::sync::Arc;
@@ -47,6 +49,8 @@ pub(crate) struct Link {
 pub(crate) enum RequestOutcome {
     Go,
     Reply(Reply),
+    /// A limiter that a plugin charged is spent.
+    Limited(Refused),
     /// This plugin failed and its policy is to reject.
     Failed(Arc<str>),
 }
@@ -99,11 +103,12 @@ impl Chain {
                 exchange.write_down(|record| record.passed_over(&link.plugin.name, why));
                 continue;
             }
-            for hook in [Hook::RequestFilter, Hook::Routing] {
+            for hook in [Hook::RateLimit, Hook::RequestFilter, Hook::Routing] {
                 if !link.plugin.serves(hook) {
                     continue;
                 }
                 let outcome = match hook {
+                    Hook::RateLimit => link.limit(head, context, exchange),
                     Hook::RequestFilter => link.filter_request(head, context, exchange, place),
                     _ => link.route(head, context, exchange, wish, place),
                 };

@@ -1,6 +1,7 @@
 //! What a plugin said, in the words of the record. Must not know what comes of it.
 
 use super::plugin::Failed;
+use super::rate_limit::Counted;
 use crate::decide::{Changes, Said};
 use hither_plugin_host::{Edits, RequestVerdict, ResponseVerdict, Routing};
 use http::uri::{Authority, PathAndQuery};
@@ -39,6 +40,18 @@ pub(super) fn of_response(judged: &Result<ResponseVerdict, Failed>) -> Said {
         Ok(ResponseVerdict::Next(patch)) => {
             Said::Changed { changes: changes(&patch.edits, None, None) }
         }
+    }
+}
+
+pub(super) fn of_limits(judged: &Result<Counted, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(Counted::Nowhere) => Said::Passed,
+        Ok(Counted::Denied(reply)) => Said::Answered { status: reply.status.as_u16() },
+        Ok(Counted::By { limiters, refused }) => Said::Counted {
+            limiters: limiters.clone(),
+            refused: refused.as_ref().map(|refused| refused.name.to_string()),
+        },
     }
 }
 

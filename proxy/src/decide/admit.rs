@@ -4,7 +4,7 @@ use super::failure::{Failure, LimitAnswer};
 use crate::chain::{Exchange, RequestContext, RequestMessage, RequestOutcome, Wish};
 use crate::fault::Fault;
 use crate::route::{self, Match};
-use crate::snapshot::{Edge, Service, Snapshot};
+use crate::snapshot::{Edge, Limiters, Refused, Service, Snapshot};
 use hither_plugin_host::Reply;
 use http::{HeaderMap, Version, header};
 use std::net::IpAddr;
@@ -28,6 +28,7 @@ pub(crate) fn find<'a>(
 pub(crate) struct Entry<'a> {
     pub(crate) service: &'a Service,
     pub(crate) edge: &'a Edge,
+    pub(crate) limiters: &'a Limiters,
     pub(crate) client: IpAddr,
     /// A number that names the exchange in plugins, should there be any.
     pub(crate) number: &'a dyn Fn() -> u64,
@@ -70,6 +71,7 @@ pub(crate) fn admit(
         client: entry.client,
         service: &service.name,
         edge: entry.edge,
+        limiters: entry.limiters,
         end_of_stream: entry.end_of_stream,
         http_version: entry.http_version,
         rehearsal: entry.rehearsal,
@@ -79,6 +81,7 @@ pub(crate) fn admit(
     match outcome {
         RequestOutcome::Go => Ok(None),
         RequestOutcome::Reply(reply) => Ok(Some(reply)),
+        RequestOutcome::Limited(refused) => Err(limited(refused)),
         RequestOutcome::Failed(plugin) => {
             Err(Failure { plugin: Some(plugin), ..Fault::PluginFailed.into() })
         }
@@ -97,8 +100,11 @@ fn check_limits(entry: &Entry<'_>, exchange: &mut Exchange) -> Result<(), Failur
         false => service.limits.check(client, now),
     };
     exchange.write_down(|record| record.limits = service.limits.standings(client, now));
-    let Err(refused) = checked else { return Ok(()) };
-    Err(Failure {
+    checked.map_err(limited)
+}
+
+fn limited(refused: Refused) -> Failure {
+    Failure {
         fault: Fault::RateLimited,
         retry_after: Some(refused.retry_after),
         limit: Some(LimitAnswer {
@@ -107,5 +113,5 @@ fn check_limits(entry: &Entry<'_>, exchange: &mut Exchange) -> Result<(), Failur
             state: refused.state,
         }),
         plugin: None,
-    })
+    }
 }

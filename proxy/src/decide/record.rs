@@ -100,6 +100,8 @@ pub(crate) enum Said {
         timeout_seconds: Option<f64>,
         changes: Changes,
     },
+    /// These limiters count it; the one that refuses it, if one does.
+    Counted { limiters: Vec<String>, refused: Option<String> },
     /// Not at all: it answered itself.
     Answered { status: u16 },
     /// Nothing, for it was not asked: `path`, `method` or `header` is not what its condition wants.

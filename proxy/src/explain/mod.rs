@@ -72,6 +72,7 @@ fn inside(
     let entry = Entry {
         service,
         edge: &snapshot.edge,
+        limiters: &snapshot.limiters,
         client,
         number: &|| number,
         end_of_stream: question::is_bodyless(head),

@@ -97,6 +97,8 @@ fn said(call: &Call) -> &'static str {
         Said::Passed => "passed",
         Said::Changed { .. } => "changed",
         Said::Routed { .. } => "routed",
+        Said::Counted { refused: None, .. } => "counted",
+        Said::Counted { refused: Some(_), .. } => "refused",
         Said::Answered { .. } => "answered",
         Said::NotAsked { .. } => "not-asked",
         Said::Failed { rejects: true, .. } => "failed",

@@ -4,8 +4,8 @@
 use super::limits::Limits;
 use super::materials::add;
 use super::{
-    Clock, Concurrency, Edge, ListenerRules, LiveSnapshot, Materials, Rejection, Service, Snapshot,
-    TraceRule,
+    Clock, Concurrency, Edge, Limiters, ListenerRules, LiveSnapshot, Materials, Rejection, Service,
+    Snapshot, TraceRule,
 };
 use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Wanted, When};
 use crate::route::Routes;
@@ -71,6 +71,9 @@ impl Builder {
             services.push(self.service(name, service, before, &plugins, fleet)?);
             routes.add(&service.hosts, &service.path_prefix, place);
         }
+        let limiters = previous.map(|snapshot| &snapshot.limiters);
+        let limiters = Limiters::next(limiters, &plan.limiters, self.clock, &self.telemetry)
+            .map_err(|error| Rejection::Other(error.to_string()))?;
         let region: Arc<str> = plan.edge.region.as_str().into();
         let snapshot = Arc::new(Snapshot {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
@@ -84,6 +87,7 @@ impl Builder {
             },
             clock: self.clock,
             services,
+            limiters,
             plugins: plugins.into_values().map(|attached| attached.plugin).collect(),
             listeners: plan.listeners.iter().map(rules).collect(),
             trace: plan

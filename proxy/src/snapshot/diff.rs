@@ -42,6 +42,9 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
             lines.push(format!("plugin.{name} settings changed"));
         }
     });
+    tables(&mut lines, "limiter", &old.limiters, &new.limiters, |lines, name, old, new| {
+        part(lines, format!("limiter.{name}"), old, new);
+    });
     for (name, secrets) in &after.secrets {
         if before.secrets.get(name).is_some_and(|old| old != secrets) {
             lines.push(format!("plugin.{name}.secrets changed"));

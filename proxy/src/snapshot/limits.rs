@@ -1,12 +1,13 @@
 //! A service's rate limits with their counters in the metrics.
 
 use crate::telemetry::{LimitCounters, ServiceMetrics};
-use hither_config::{LimitKey, LimitPlan};
+use hither_config::{LimitKey, LimitPlan, QuotaPlan};
 use hither_limit::{
     DuplicateName, KeyKind, KeySeed, LimitSpec, Limiter, Outcome, Rate, Subject, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub(crate) struct Limits {
 }
 
 /// A limit said no.
+#[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) name: Arc<str>,
     pub(crate) retry_after: Duration,
@@ -131,15 +133,11 @@ impl Limits {
         let Some(counters) = self.counters.iter().find(|c| *c.name == *verdict.spec.name) else {
             return;
         };
-        match (verdict.decision.allowed, verdict.spec.shadow) {
-            (true, _) => counters.allowed.inc(),
-            (false, false) => counters.refused.inc(),
-            (false, true) => counters.shadowed.inc(),
-        }
+        counters.count(verdict.decision.allowed, verdict.spec.shadow);
     }
 }
 
-fn seed() -> KeySeed {
+pub(super) fn seed() -> KeySeed {
     KeySeed::new(random())
 }
 
@@ -153,12 +151,18 @@ fn random() -> [u8; 16] {
 }
 
 fn spec(plan: &LimitPlan) -> LimitSpec {
+    let (rate, burst) = quota(&plan.quota);
     let by_client = plan.key.contains(&LimitKey::ClientAddress);
     LimitSpec {
         name: plan.name.to_string(),
         key: if by_client { KeyKind::ClientAddress } else { KeyKind::Service },
-        rate: Rate { units: plan.rate.amount, per: plan.rate.per },
-        burst: plan.burst,
-        shadow: plan.shadow,
+        rate,
+        burst,
+        shadow: plan.quota.shadow,
     }
+}
+
+/// A rate and a burst in the limiter's words.
+pub(super) fn quota(plan: &QuotaPlan) -> (Rate, NonZeroU32) {
+    (Rate { units: plan.rate.amount, per: plan.rate.per }, plan.burst)
 }

@@ -4,6 +4,7 @@
 mod build;
 mod clock;
 mod diff;
+mod limiters;
 mod limits;
 mod look;
 mod materials;
@@ -13,7 +14,8 @@ pub(crate) use crate::upstream::Endpoint;
 pub(crate) use build::Builder;
 pub(crate) use clock::Clock;
 pub(crate) use diff::diff;
-pub(crate) use limits::{Limits, Standing};
+pub(crate) use limiters::{Limiters, Way};
+pub(crate) use limits::{Limits, Refused, Standing};
 pub(crate) use look::{Look, Looks};
 pub(crate) use materials::{MAX_PLUGIN, Materials, PluginBytes, PluginSecrets, Rejection};
 pub(crate) use trace::{Origin as TraceOrigin, TraceRule};
@@ -41,6 +43,8 @@ pub(crate) struct Snapshot {
     pub(crate) clock: Clock,
     pub(crate) services: Vec<Arc<Service>>,
     pub(crate) plugins: Vec<Arc<Plugin>>,
+    /// Those that plugins charge.
+    pub(crate) limiters: Limiters,
     /// In the order of the file.
     pub(crate) listeners: Vec<ListenerRules>,
     /// Who may be told of decisions with an answer; none: nobody, and nobody is asked.

@@ -2,6 +2,7 @@
 //! looked up when a service is built, not when a request passes.
 
 use super::RequestFinished;
+use super::limit_counters::LimitCounters;
 use super::status_counters::StatusCounters;
 use crate::fault::Fault;
 use hither_plugin_host::Hook;
@@ -36,6 +37,7 @@ pub(super) struct Metrics {
     decisions: IntCounterVec,
     retries: IntCounterVec,
     limit_decisions: IntCounterVec,
+    limiter_decisions: IntCounterVec,
     health_changes: IntCounterVec,
     ejections: IntCounterVec,
     lookups: IntCounterVec,
@@ -123,6 +125,12 @@ impl Metrics {
                 "hither_retries_total",
                 "Attempts beyond a request's first.",
                 &["service"],
+                r
+            )?,
+            limiter_decisions: counters!(
+                "hither_limiter_decisions_total",
+                "What the limiters that plugins charge decided.",
+                &["limiter", "decision"],
                 r
             )?,
             limit_decisions: counters!(
@@ -280,6 +288,12 @@ impl Metrics {
         }
     }
 
+    pub(super) fn for_limiter(&self, limiter: &str) -> LimitCounters {
+        LimitCounters::new(limiter, |decision| {
+            self.limiter_decisions.with_label_values(&[limiter, decision])
+        })
+    }
+
     pub(super) fn for_plugin(&self, plugin: &str) -> PluginMetrics {
         let hook = |hook: Hook| HookMetrics {
             ok: self.plugin_calls.with_label_values(&[plugin, hook.name(), "ok"]),
@@ -387,25 +401,10 @@ impl ServiceMetrics {
 
     /// The counters of one of its limits.
     pub(crate) fn limit(&self, limit: &str) -> LimitCounters {
-        let counter = |decision| {
+        LimitCounters::new(limit, |decision| {
             self.limit_decisions.with_label_values(&[self.service.as_str(), limit, decision])
-        };
-        LimitCounters {
-            name: limit.into(),
-            allowed: counter("allowed"),
-            refused: counter("refused"),
-            shadowed: counter("shadowed"),
-        }
+        })
     }
-}
-
-/// What one limit decided, how often.
-pub(crate) struct LimitCounters {
-    pub(crate) name: Box<str>,
-    pub(crate) allowed: IntCounter,
-    pub(crate) refused: IntCounter,
-    /// Would have refused, were it not in shadow.
-    pub(crate) shadowed: IntCounter,
 }
 
 struct HookMetrics {

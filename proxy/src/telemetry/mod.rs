@@ -5,6 +5,7 @@
 mod access;
 mod connections;
 mod finished;
+mod limit_counters;
 mod logging;
 mod metrics;
 mod plugin_metrics;
@@ -15,8 +16,9 @@ mod status_counters;
 pub(crate) use access::AccessLog;
 pub(crate) use connections::OpenConnection;
 pub(crate) use finished::{RequestFinished, Times};
+pub(crate) use limit_counters::LimitCounters;
 pub(crate) use logging::init as init_logging;
-pub(crate) use metrics::{LimitCounters, PluginMetrics, ServiceMetrics};
+pub(crate) use metrics::{PluginMetrics, ServiceMetrics};
 
 use crate::fault::Fault;
 use crate::serve::RequestId;
@@ -64,6 +66,11 @@ impl Telemetry {
             .entry(name.clone())
             .or_insert_with(|| Arc::new(self.metrics.for_service(name)))
             .clone()
+    }
+
+    /// The counters of one limiter that plugins charge.
+    pub(crate) fn limiter(&self, name: &str) -> LimitCounters {
+        self.metrics.for_limiter(name)
     }
 
     /// The instruments of one plugin.

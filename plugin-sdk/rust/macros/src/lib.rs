@@ -9,10 +9,14 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Ident, ImplItem, ItemImpl, Result, Token, parse_macro_input, parse_quote};
 
 /// The hooks that can be listed: as in the attribute, and the marker type of each.
-const HOOKS: [(&str, &str); 3] = [
+const HOOKS: [(&str, &str); 7] = [
     ("routing", "Routing"),
     ("request_filter", "RequestFilter"),
     ("response_filter", "ResponseFilter"),
+    ("cache_policy", "CachePolicy"),
+    ("rate_limit", "RateLimit"),
+    ("access_log", "AccessLog"),
+    ("background", "Background"),
 ];
 
 /// Put on `impl Plugin for ...`, with the hooks that the plugin has:
@@ -80,7 +84,7 @@ fn marker(hook: &Ident) -> Option<&'static str> {
 }
 
 fn check(hooks: &[Ident], item: &ItemImpl) -> Result<()> {
-    let known = "routing, request_filter and response_filter";
+    let known = HOOKS.map(|(name, _)| name).join(", ");
     if hooks.is_empty() {
         let text = format!("list the hooks of the plugin: {known}");
         return Err(Error::new_spanned(&item.self_ty, text));

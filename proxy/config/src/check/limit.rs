@@ -1,14 +1,16 @@
-//! The rate limits of a service.
+//! The rate limits of services, and those that plugins charge.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Check;
 use super::unique::Firsts;
 use crate::findings::Finding;
-use crate::plan::LimitPlan;
-use crate::raw::RawLimit;
-use crate::value::LimitKey;
+use crate::plan::{LimitPlan, QuotaPlan};
+use crate::raw::{RawLimit, RawQuota};
+use crate::read::At;
+use crate::value::{LimitKey, Name};
 
 /// A burst that takes longer than this to come back is no rate limit.
 const LONGEST_REFILL: Duration = Duration::from_secs(365 * 86_400);
@@ -45,6 +47,19 @@ impl Check<'_> {
                 key.push(at.value);
             }
         }
+        let quota = self.quota(raw.quota);
+        Some(LimitPlan { name: raw.name?.value, key, quota: quota? })
+    }
+
+    pub(super) fn limiters(&mut self, raw: Vec<(At<Name>, RawQuota)>) -> BTreeMap<Name, QuotaPlan> {
+        let plans = raw.into_iter().filter_map(|(name, quota)| {
+            let quota = self.quota(quota)?;
+            Some((name.value, quota))
+        });
+        plans.collect()
+    }
+
+    fn quota(&mut self, raw: RawQuota) -> Option<QuotaPlan> {
         let rate = raw.rate?.value;
         let burst = match &raw.burst {
             Some(at) => NonZeroU32::new(at.value)?,
@@ -61,6 +76,6 @@ impl Check<'_> {
                 .example(format!("burst = {}", rate.per_second()));
             self.findings.push(finding);
         }
-        Some(LimitPlan { name: raw.name?.value, key, rate, burst, shadow: raw.shadow.value })
+        Some(QuotaPlan { rate, burst, shadow: raw.shadow.value })
     }
 }

@@ -64,6 +64,7 @@ pub(crate) fn check(
     let origins =
         raw.origins.into_iter().filter_map(|origin| edge::origin(origin, &region)).collect();
     let services = check.services(raw.services, &raw.plugins, &region);
-    let plugins = check.plugins(raw.plugins);
-    Some(Plan { edge: edge?, admin, log, listeners, services, plugins, origins })
+    let plugins = check.plugins(raw.plugins, &raw.limiters);
+    let limiters = check.limiters(raw.limiters);
+    Some(Plan { edge: edge?, admin, log, listeners, services, plugins, limiters, origins })
 }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::Check;
 use crate::findings::{Finding, join};
 use crate::plan::PluginPlan;
-use crate::raw::RawPlugin;
-use crate::read::At;
+use crate::raw::{RawPlugin, RawQuota};
+use crate::read::{At, closest};
 use crate::value::{Capability, Name, Size};
 
 /// The size of a store that says none.
@@ -19,25 +19,23 @@ impl Check<'_> {
     pub(super) fn plugins(
         &mut self,
         raw: Vec<(At<Name>, RawPlugin)>,
+        limiters: &[(At<Name>, RawQuota)],
     ) -> BTreeMap<Name, PluginPlan> {
         let plans = raw.into_iter().filter_map(|(name, plugin)| {
-            let plan = self.plugin(&name.value, plugin)?;
+            let plan = self.plugin(&name.value, plugin, limiters)?;
             Some((name.value, plan))
         });
         plans.collect()
     }
 
-    fn plugin(&mut self, name: &Name, raw: RawPlugin) -> Option<PluginPlan> {
-        let mut grants = BTreeSet::new();
-        for at in raw.grants.value {
-            if !grants.insert(at.value) {
-                let word = at.value.as_str();
-                let finding = Finding::at(&at.spot, format!("\"{word}\" is granted twice"))
-                    .help("once is enough")
-                    .example(format!("grants = [\"{word}\"]"));
-                self.findings.push(finding);
-            }
-        }
+    fn plugin(
+        &mut self,
+        name: &Name,
+        raw: RawPlugin,
+        limiters: &[(At<Name>, RawQuota)],
+    ) -> Option<PluginPlan> {
+        let grants = self.grants(raw.grants.value);
+        let limiters = self.lent_limiters(raw.limiters.value, limiters);
         if let Some(at) = &raw.store
             && !grants.contains(&Capability::Store)
             && !self.findings.has(&join("plugin", name), "grants")
@@ -60,8 +58,53 @@ impl Check<'_> {
             memory: raw.memory.value,
             instances: NonZeroU32::new(raw.instances.value)?,
             store: raw.store.map_or(STORE, |at| at.value),
+            limiters,
             secrets,
             config,
         })
+    }
+
+    fn grants(&mut self, raw: Vec<At<Capability>>) -> BTreeSet<Capability> {
+        let mut grants = BTreeSet::new();
+        for at in raw {
+            if !grants.insert(at.value) {
+                let word = at.value.as_str();
+                let finding = Finding::at(&at.spot, format!("\"{word}\" is granted twice"))
+                    .help("once is enough")
+                    .example(format!("grants = [\"{word}\"]"));
+                self.findings.push(finding);
+            }
+        }
+        grants
+    }
+
+    fn lent_limiters(
+        &mut self,
+        raw: Vec<At<Name>>,
+        limiters: &[(At<Name>, RawQuota)],
+    ) -> BTreeSet<Name> {
+        let mut lent = BTreeSet::new();
+        for at in raw {
+            let name = &at.value;
+            if limiters.iter().any(|(known, _)| known.value == *name)
+                || self.findings.has("", "limiter")
+            {
+                lent.insert(at.value);
+                continue;
+            }
+            let finding = Finding::at(&at.spot, format!("there is no limiter named {name}"))
+                .help("a plugin charges limiters that have a table of their own")
+                .absent();
+            let known = limiters.iter().map(|(known, _)| known.value.as_str());
+            self.findings.push(match closest(name, known) {
+                Some(near) => finding
+                    .label(format!("did you mean \"{near}\"?"))
+                    .example(format!("limiters = [\"{near}\"]")),
+                None => finding
+                    .label("no table describes it")
+                    .example(format!("[{}]\nrate = \"100/s\"", join("limiter", name))),
+            });
+        }
+        lent
     }
 }

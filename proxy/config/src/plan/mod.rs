@@ -16,8 +16,8 @@ use ipnet::IpNet;
 
 pub use plugin::{PluginPlan, SecretPlan};
 pub use service::{
-    AttachmentPlan, ConcurrencyPlan, InstancePlan, LimitPlan, QueuePlan, RetryPlan, ServicePlan,
-    TimeoutsPlan, WhenPlan,
+    AttachmentPlan, ConcurrencyPlan, InstancePlan, LimitPlan, QueuePlan, QuotaPlan, RetryPlan,
+    ServicePlan, TimeoutsPlan, WhenPlan,
 };
 
 pub use world::{CheckKind, CheckPlan, DnsPlan, EjectionPlan, Fits, HttpCheckPlan, PlacePlan};
@@ -39,6 +39,8 @@ pub struct Plan {
     pub services: BTreeMap<Name, ServicePlan>,
     /// Plugins, used or not.
     pub plugins: BTreeMap<Name, PluginPlan>,
+    /// Rate limits for plugins to charge; a reload keeps the counters where the name stays.
+    pub limiters: BTreeMap<Name, QuotaPlan>,
     /// Origins to run in this process, for trying things out.
     pub origins: Vec<OriginPlan>,
 }

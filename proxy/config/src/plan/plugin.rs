@@ -30,6 +30,8 @@ pub struct PluginPlan {
     pub instances: NonZeroU32,
     /// The size of its store; of no effect unless [`Capability::Store`] is granted.
     pub store: Size,
+    /// Keys of [`Plan::limiters`](crate::Plan::limiters) that it may charge.
+    pub limiters: BTreeSet<Name>,
     /// What it may sign with and compare; none unless [`Capability::Secrets`] is granted.
     pub secrets: BTreeMap<Name, SecretPlan>,
     /// Its own configuration, an object; empty when the file has none.

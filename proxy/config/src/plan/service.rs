@@ -124,6 +124,13 @@ pub struct LimitPlan {
     pub name: Name,
     /// What is counted apart; empty: the whole service.
     pub key: Vec<LimitKey>,
+    /// How many may pass.
+    pub quota: QuotaPlan,
+}
+
+/// How many may pass: of a service's limit, and all of `[limiter.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuotaPlan {
     /// How many in what time. The time in which a whole burst comes back is at most a year.
     pub rate: Rate,
     /// How many may come at once.

@@ -4,12 +4,14 @@
 
 mod attachment;
 mod edge;
+mod limiter;
 mod plugin;
 mod service;
 mod world;
 
 pub(crate) use attachment::{RawOverride, RawWhen};
 pub(crate) use edge::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
+pub(crate) use limiter::RawQuota;
 pub(crate) use plugin::{RawPlugin, RawSecret};
 pub(crate) use service::{RawConcurrency, RawInstance, RawLimit, RawQueue, RawService};
 pub(crate) use world::{RawCheck, RawDns, RawEjection, RawHttpCheck, RawInstanceChange, RawPlace};
@@ -26,6 +28,7 @@ pub(crate) struct RawFile {
     pub(crate) listeners: Vec<RawListener>,
     pub(crate) services: Vec<(At<Name>, RawService)>,
     pub(crate) plugins: Vec<(At<Name>, RawPlugin)>,
+    pub(crate) limiters: Vec<(At<Name>, RawQuota)>,
     pub(crate) origins: Vec<RawOrigin>,
 }
 
@@ -38,6 +41,11 @@ impl Shape for RawFile {
             listeners: fields.tables("listener", "Addresses on which clients are served."),
             services: fields.named("service", "web", "What is served, and by which instances."),
             plugins: fields.named("plugin", "headers", "WebAssembly plugins, for services to use."),
+            limiters: fields.named(
+                "limiter",
+                "per-key",
+                "Rate limits for plugins to charge, each key apart.",
+            ),
             origins: fields.tables(
                 "origin",
                 "Built-in origins, for trying things out without servers of one's own.",

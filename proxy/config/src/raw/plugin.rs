@@ -31,6 +31,7 @@ pub(crate) struct RawPlugin {
     pub(crate) memory: At<Size>,
     pub(crate) instances: At<u32>,
     pub(crate) store: Option<At<Size>>,
+    pub(crate) limiters: At<Vec<At<Name>>>,
     pub(crate) secrets: Vec<(At<Name>, RawSecret)>,
     pub(crate) config: Option<Value>,
 }
@@ -87,6 +88,11 @@ impl Shape for RawPlugin {
                 "\"1MiB\"",
                 Size::new(1 << 10)..=Size::new(1 << 30),
                 "The size of its store, when \"store\" is granted; default: \"1MiB\".",
+            ),
+            limiters: fields.list(
+                "limiters",
+                "\"per-key\"",
+                "Limiters that it may charge, each a table [limiter.NAME]; default: none.",
             ),
             secrets: fields.named(
                 "secrets",

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::attachment::RawOverride;
+use super::limiter::RawQuota;
 use super::world::{RawCheck, RawDns, RawEjection};
 use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
 use crate::value::{
-    ConcurrencyType, HostPattern, LabelValue, LimitKey, Name, PathPrefix, PeerAddress, Rate, Share,
-    Size, SoftLimitScope, Spread,
+    ConcurrencyType, HostPattern, LabelValue, LimitKey, Name, PathPrefix, PeerAddress, Share, Size,
+    SoftLimitScope, Spread,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -234,9 +235,7 @@ impl Shape for RawTimeouts {
 pub(crate) struct RawLimit {
     pub(crate) name: Option<At<Name>>,
     pub(crate) key: At<Vec<At<LimitKey>>>,
-    pub(crate) rate: Option<At<Rate>>,
-    pub(crate) burst: Option<At<u32>>,
-    pub(crate) shadow: At<bool>,
+    pub(crate) quota: RawQuota,
 }
 
 impl Shape for RawLimit {
@@ -253,18 +252,7 @@ impl Shape for RawLimit {
                 "What is counted apart: \"client.address\"; default: nothing, so that the limit \
                  is the whole service's on this edge.",
             ),
-            rate: fields.required(
-                "rate",
-                "\"100/s\"",
-                "How many, per second (/s), minute (/m) or hour (/h).",
-            ),
-            burst: fields.bounded_optional(
-                "burst",
-                "200",
-                1..=1_000_000_000,
-                "How many may come at once; default: those of one second, at least 1.",
-            ),
-            shadow: fields.or("shadow", false, "Count and tell, but let everything pass."),
+            quota: RawQuota::read(fields),
         }
     }
 }

@@ -143,6 +143,8 @@ choice! {
         Metrics = "metrics",
         /// See the instances of a service.
         Instances = "instances",
+        /// Charge limiters and look at them.
+        Limits = "limits",
         /// Sign with secrets and compare them.
         Secrets = "secrets",
     }

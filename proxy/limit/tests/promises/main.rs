@@ -5,6 +5,7 @@
 mod headers;
 mod keys;
 mod limits;
+mod named;
 mod never_over;
 
 use std::num::NonZeroU32;

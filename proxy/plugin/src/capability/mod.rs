@@ -3,6 +3,7 @@
 //! grants.
 
 mod instances;
+mod limits;
 mod log;
 mod metrics;
 mod rate;
@@ -52,6 +53,9 @@ pub(crate) fn link(linker: &mut Linker<Guest>, grants: &[Capability]) -> wasmtim
             Capability::Store => contract::store::add_to_linker::<_, HasSelf<Guest>>(linker, own)?,
             Capability::Instances => {
                 contract::instances::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
+            }
+            Capability::Limits => {
+                contract::limits::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
             }
             Capability::Secrets => {
                 contract::secrets::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;

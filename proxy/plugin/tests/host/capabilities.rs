@@ -103,6 +103,7 @@ fn secrets_sign_and_compare_and_belong_to_whom_they_were_lent() {
     let loaded = load(&host, spec("secretive"));
     let lent = |secret: &[u8]| Lent {
         secrets: BTreeMap::from([("signing".to_owned(), Secret::new(secret))]),
+        ..Lent::default()
     };
     let say = |revision: &Arc<_>, path: &str| match ask(revision, path).outcome {
         Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body).unwrap(),

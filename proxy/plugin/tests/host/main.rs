@@ -10,6 +10,7 @@ mod calls;
 mod capabilities;
 mod failure;
 mod lifetime;
+mod limits;
 mod load;
 mod scene;
 mod shipped;

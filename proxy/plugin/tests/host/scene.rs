@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hither_plugin_host::{
-    Budget, Capability, Config, Environment, Host, HostOptions, InputName, Inputs, InstanceView,
-    Level, LoadError, Loaded, LogLine, Metric, MetricSink, Protocol, Report, RequestHead,
-    RequestVerdict, ResponseHead, Revision, Spec, Values,
+    Budget, Capability, Charged, Config, Environment, Host, HostOptions, InputName, Inputs,
+    InstanceView, Level, LoadError, Loaded, LogLine, Metric, MetricSink, Protocol, Report,
+    RequestHead, RequestVerdict, ResponseHead, Revision, Spec, Values,
 };
 use http::{Method, StatusCode};
 use parking_lot::Mutex;
@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) lines: Mutex<Vec<Line>>,
     pub(crate) metrics: Arc<Mutex<Vec<(usize, f64)>>>,
     pub(crate) services: Mutex<HashMap<String, Vec<InstanceView>>>,
+    /// What is left under each key of each limiter; nothing comes back.
+    pub(crate) limiters: Mutex<HashMap<(String, Vec<u8>), u32>>,
 }
 
 struct Sink(Arc<Mutex<Vec<(usize, f64)>>>);
@@ -52,6 +54,22 @@ impl Environment for World {
     fn instances(&self, service: &str) -> Option<Vec<InstanceView>> {
         self.services.lock().get(service).cloned()
     }
+    fn take(&self, limiter: &str, key: &[u8], cost: u32) -> Option<Charged> {
+        let mut left = self.limiters.lock();
+        let left = left.get_mut(&(limiter.to_owned(), key.to_vec()))?;
+        let after = left.checked_sub(cost);
+        *left = after.unwrap_or(*left);
+        Some(charged(after.is_some(), *left))
+    }
+    fn peek(&self, limiter: &str, key: &[u8]) -> Option<Charged> {
+        let left = *self.limiters.lock().get(&(limiter.to_owned(), key.to_vec()))?;
+        Some(charged(left > 0, left))
+    }
+}
+
+fn charged(allowed: bool, left: u32) -> Charged {
+    let retry_after = if allowed { Duration::ZERO } else { Duration::from_micros(1500) };
+    Charged { allowed, remaining: left.into(), retry_after }
 }
 
 pub(crate) fn host() -> (Host, Arc<World>) {

@@ -196,6 +196,13 @@ fn said(said: &Said) -> String {
         Said::NotAsked { part } => {
             format!("is not asked: the {} is not in its `when`", clean(part))
         }
+        Said::Counted { limiters, refused } => {
+            let by = clean(&limiters.join(" and "));
+            match refused {
+                None => format!("counts it by {by}"),
+                Some(refused) => format!("counts it by {by}: {} refuses it", clean(refused)),
+            }
+        }
         Said::Failed { why, rejects } => {
             let then = if *rejects { "so the request ends here" } else { "and is skipped" };
             format!("failed, {then}: {}", clean(why))

@@ -50,9 +50,11 @@ fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failur
     let head = session.req_header_mut();
     // Its parts are shared, so keeping it copies nothing.
     let original = head.uri.path_and_query().filter(|_| asks).cloned();
+    let Some(snapshot) = ctx.sight.snapshot() else { return Err(Fault::Internal.into()) };
     let entry = Entry {
         service: &service,
-        edge: ctx.sight.edge(),
+        edge: &snapshot.edge,
+        limiters: &snapshot.limiters,
         client: ctx.client,
         number: &|| ctx.id.exchange(),
         end_of_stream,
