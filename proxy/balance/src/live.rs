@@ -10,18 +10,20 @@ use crate::policy::Handicap;
 use crate::rtt::{RttClass, micros};
 
 /// The lower half of the word counts permits; each bit of the upper half is a reason for getting
-/// nothing new. One compare of the whole word with a limit answers both questions, and a
-/// compare-and-swap cannot miss a flip between the look and the count.
+/// nothing new, or for looking closer. One compare of the whole word with a limit answers both
+/// questions, and a compare-and-swap cannot miss a flip between the look and the count.
 const COUNT: u64 = u32::MAX as u64;
 const UNHEALTHY: u64 = 1 << 32;
 const DRAINING: u64 = 1 << 33;
 const REMOVED: u64 = 1 << 34;
 const EJECTED: u64 = 1 << 35;
 
+/// It counts as more loaded than its permits say: it has a [`Handicap`].
+const HANDICAPPED: u64 = 1 << 40;
 /// It has sat elsewhere in the current table.
-const MOVED: u64 = 1 << 63;
-/// The largest soft limit that a handicap holds.
-const MOST_SOFT: u32 = i32::MAX as u32;
+const MOVED: u64 = 1 << 41;
+/// What excludes nothing by itself, but makes a look at the word alone not enough.
+const LOOK_CLOSER: u64 = HANDICAPPED | MOVED;
 
 const RTT_UNKNOWN: u32 = u32::MAX;
 const NO_SEAT: u32 = u32::MAX;
@@ -29,9 +31,9 @@ const NO_SEAT: u32 = u32::MAX;
 /// What outlives a change of configuration.
 pub(crate) struct Live {
     word: AtomicU64,
-    /// What makes a look at the word alone not enough: 0 as a rule. [`Handicap`]'s failures in the
-    /// lower half and its soft limit in the upper one, which is at most 2^31, and [`MOVED`].
-    special: AtomicU64,
+    /// [`Handicap`]'s failures in the lower half and its soft limit in the upper one. Only written
+    /// under the health records' lock.
+    handicap: AtomicU64,
     /// Milliseconds of the last change of class, as far as they fit: once in 49 days, a change may
     /// be held back once more. Only read and written under the queue's lock.
     class_since: AtomicU32,
@@ -48,7 +50,7 @@ impl Live {
     pub(crate) fn new() -> Self {
         Self {
             word: AtomicU64::new(0),
-            special: AtomicU64::new(0),
+            handicap: AtomicU64::new(0),
             class_since: AtomicU32::new(0),
             rtt: AtomicU32::new(RTT_UNKNOWN),
             seat: AtomicU32::new(NO_SEAT),
@@ -58,8 +60,8 @@ impl Live {
         }
     }
 
-    /// The whole word: smaller than 2^32 exactly if the instance may get traffic, and then the
-    /// number of permits.
+    /// The whole word: smaller than 2^32 exactly if the instance may get traffic and there is
+    /// nothing else to say, and then the number of permits. See [`bare`] for the others.
     ///
     /// Sequentially consistent, because "count down, then look for waiters" on one thread meets
     /// "announce a waiter, then look at the counts" on another.
@@ -72,7 +74,7 @@ impl Live {
     }
 
     pub(crate) fn available(&self) -> bool {
-        self.word() <= COUNT
+        bare(self.word()) <= COUNT
     }
 
     /// Counts one more if the word is still what the chooser saw.
@@ -80,12 +82,12 @@ impl Live {
         self.word.compare_exchange(seen, seen + 1, SeqCst, Relaxed).is_ok()
     }
 
-    /// Counts one more while below `hard`; tells the word before.
+    /// Counts one more while below `hard`; tells how many permits there were before.
     pub(crate) fn take_below(&self, hard: u64) -> Option<u64> {
         let mut word = self.word();
-        while word < hard {
+        while bare(word) < hard {
             match self.word.compare_exchange_weak(word, word + 1, SeqCst, SeqCst) {
-                Ok(_) => return Some(word),
+                Ok(_) => return Some(bare(word)),
                 Err(now) => word = now,
             }
         }
@@ -113,24 +115,17 @@ impl Live {
         self.set(EJECTED, ejected);
     }
 
-    /// Whether the word says all about a seat: nothing is special about the instance.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.special.load(SeqCst) == 0
-    }
-
     pub(crate) fn handicap(&self) -> Handicap {
-        let special = self.special.load(SeqCst) & !MOVED;
-        Handicap { failures: special as u32, soft: (special >> 32) as u32 }
+        let handicap = self.handicap.load(SeqCst);
+        Handicap { failures: handicap as u32, soft: (handicap >> 32) as u32 }
     }
 
     pub(crate) fn set_handicap(&self, handicap: Handicap) {
-        let soft = u64::from(handicap.soft.min(MOST_SOFT)) << 32;
-        let handicap = u64::from(handicap.failures) | soft;
-        let mut special = self.special.load(SeqCst);
-        while let Err(now) =
-            self.special.compare_exchange(special, special & MOVED | handicap, SeqCst, SeqCst)
-        {
-            special = now;
+        let Handicap { failures, soft } = handicap;
+        self.handicap.store(u64::from(failures) | u64::from(soft) << 32, SeqCst);
+        let flagged = self.word() & HANDICAPPED != 0;
+        if flagged != (handicap != Handicap::NONE) {
+            self.set(HANDICAPPED, !flagged);
         }
     }
 
@@ -181,19 +176,19 @@ impl Live {
     /// Its seat in a new table.
     pub(crate) fn set_seat(&self, seat: u32) {
         self.seat.store(seat, SeqCst);
-        self.special.fetch_and(!MOVED, SeqCst);
+        self.set(MOVED, false);
     }
 
     /// Another seat in the same table.
     pub(crate) fn move_to(&self, seat: u32) {
-        self.special.fetch_or(MOVED, SeqCst);
+        self.set(MOVED, true);
         self.seat.store(seat, SeqCst);
     }
 
     /// Whether it sat there before it moved on. What it says of a table other than the current one
     /// may be wrong.
     pub(crate) fn has_left(&self, seat: usize) -> bool {
-        self.special.load(SeqCst) & MOVED != 0 && self.seat() != seat
+        self.word() & MOVED != 0 && self.seat() != seat
     }
 
     pub(crate) fn rtt(&self) -> Option<Duration> {
@@ -235,4 +230,10 @@ impl Live {
             self.class_since.store(now, Relaxed);
         }
     }
+}
+
+/// A word without what makes it not enough by itself: smaller than 2^32 exactly if the instance may
+/// get traffic.
+pub(crate) fn bare(word: u64) -> u64 {
+    word & !LOOK_CLOSER
 }

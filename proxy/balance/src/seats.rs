@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::index::{Index, NONE};
 use crate::instance::Instance;
-use crate::live::Live;
+use crate::live::{Live, bare};
 use crate::policy::{Limits, NO_ROOM};
 
 /// Up to this many seats, looking at each is as fast as an index.
@@ -154,14 +154,13 @@ impl<T> Seats<T> {
     pub(crate) fn look(&self, seat: usize) -> Look {
         let Some(live) = self.slot(seat).map(|slot| &slot.live) else { return Look::NOTHING };
         let word = live.word();
-        if live.is_plain() {
-            let load = if word < self.limits.hard { word } else { NO_ROOM };
-            return Look { word, load };
+        if word < self.limits.hard {
+            return Look { word, load: word };
         }
         if live.has_left(seat) {
             return Look::NOTHING;
         }
-        Look { word, load: self.limits.load(word, live.handicap()) }
+        Look { word, load: self.limits.load(bare(word), live.handicap()) }
     }
 
     /// What a seat is ranked by.
