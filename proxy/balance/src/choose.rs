@@ -127,13 +127,7 @@ impl<T> Table<T> {
     }
 
     fn choose_by_mask(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {
-        let mut mask = self.seats.mask();
-        for (key, value) in wanted.require {
-            mask &= self.mask_of(key, value);
-        }
-        for id in wanted.exclude {
-            mask &= !self.mask_of("id", id);
-        }
+        let mask = self.admitted(wanted);
         for (key, value) in wanted.prefer {
             let preferred = mask & self.mask_of(key, value);
             if let Some(choice) = self.scan_mask(preferred, rng) {
@@ -143,7 +137,14 @@ impl<T> Table<T> {
         self.scan_mask(mask, rng)
     }
 
-    fn mask_of(&self, key: &str, value: &str) -> u64 {
+    /// The seats whose instances a request may go to, as bits, whatever their state.
+    pub(crate) fn admitted(&self, wanted: &Wanted<'_>) -> u64 {
+        let required = wanted.require.iter().map(|(key, value)| self.mask_of(key, value));
+        let mask = required.fold(self.seats.mask(), |mask, bearers| mask & bearers);
+        wanted.exclude.iter().fold(mask, |mask, id| mask & !self.mask_of("id", id))
+    }
+
+    pub(crate) fn mask_of(&self, key: &str, value: &str) -> u64 {
         if key == "id" {
             return self.seat(value).map_or(0, |seat| 1 << seat);
         }
@@ -154,13 +155,21 @@ impl<T> Table<T> {
     /// with a busy one is kept in case there is none.
     fn scan_mask(&self, mask: u64, rng: &mut Rng) -> Option<Choice> {
         let mut busy: Option<(u64, Look)> = None;
-        let mut group = 0;
+        let (mut group, mut closest) = (0, true);
         for tier in &self.seats.tiers {
             if tier.group != group && busy.is_some() {
                 break;
             }
             group = tier.group;
-            let (ties, least) = self.least_of(mask & tier.mask());
+            let seats = mask & tier.mask();
+            if seats == 0 {
+                continue;
+            }
+            let (ties, least) = self.least_of(seats);
+            // Where the closest have nobody idle, guessing among them is in vain.
+            if std::mem::take(&mut closest) {
+                self.calm.note(least.load == 0 && self.seats.limits.soft > 0);
+            }
             if ties == 0 {
                 continue;
             }
@@ -354,7 +363,7 @@ fn affinity(key: &[u8], id: &str) -> u64 {
 }
 
 /// One of the set bits, each with the same chance. `mask` is not 0.
-fn any_bit(mut mask: u64, rng: &mut Rng) -> usize {
+pub(crate) fn any_bit(mut mask: u64, rng: &mut Rng) -> usize {
     let ones = mask.count_ones();
     if ones > 1 {
         for _ in 0..rng.u32(0..ones) {

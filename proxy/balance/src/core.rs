@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 use crate::balancer::{Picked, Refusal};
 use crate::departed::Departed;
 use crate::health::Health;
+use crate::hold::Hold;
 use crate::index::Draw;
 use crate::instance::Instance;
 use crate::live::Live;
@@ -31,6 +32,8 @@ use crate::wanted::{Requirement, Wanted, owned};
 /// Waiters to wake once the lock is gone.
 pub(crate) type Wakers = SmallVec<[Waker; 4]>;
 
+// Aligned, since every request reads it and its neighbours in memory may be what others write.
+#[repr(align(64))]
 pub(crate) struct Core<T> {
     pub(crate) table: ArcSwap<Table<T>>,
     /// Whether the table has an index that must follow; set before that index is made up to date.
@@ -142,7 +145,7 @@ impl<T> Core<T> {
             self.give_back(instance, seat)
         } else {
             instance.live.give_back();
-            self.follow(&instance.live, lower)
+            self.indexed.load(SeqCst) && self.follow(&instance.live, lower)
         };
         if self.waiting.load(SeqCst) > 0 {
             self.offer(&instance.live);
@@ -188,7 +191,7 @@ impl<T> Core<T> {
                 let Some(word) = live.take_below(table.seats.limits.hard) else { break };
                 let band = table.seats.limits.band(table.seats.limits.load(word, live.handicap()));
                 table.seats.settle(seat);
-                let permit = Permit::counted(instance.clone(), seat as u32, band);
+                let permit = Permit::counted(Hold::Shared(instance.clone()), seat as u32, band);
                 self.hand_over(&mut queue, line, permit, &mut wakers);
             }
         }
@@ -272,21 +275,31 @@ pub(crate) fn settle<T>(table: &Table<T>, live: &Arc<Live>) -> bool {
     table.seats.seat_of(live).is_some_and(|seat| table.seats.settle(seat))
 }
 
+/// Counts one for a request on the instance that it should have now.
+#[inline]
+fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Permit<T>> {
+    table.take_idle(wanted, draw.rng).or_else(|| take_chosen(table, wanted, draw))
+}
+
 /// Chooses and counts. A choice whose instance has changed meanwhile is made anew; each such
 /// round means that another thread got its place.
-fn take<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Permit<T>> {
+#[inline(never)]
+fn take_chosen<T>(table: &Table<T>, wanted: &Wanted<'_>, draw: &mut Draw<'_>) -> Option<Permit<T>> {
     loop {
         let choice = table.choose(wanted, draw)?;
         // Nobody sits there any more: the hint is about to follow.
         let Some(slot) = table.seats.sitting(choice.seat) else { continue };
-        slot.fetch_instance();
+        if table.seats.index.is_some() {
+            slot.fetch_instance();
+        }
         let taken = slot.live.take_seen(choice.look.word);
         if !taken || !choice.may_lag {
             draw.revealed |= table.seats.settle(choice.seat);
         }
         if taken {
             let band = table.seats.limits.band(choice.look.load);
-            return Some(Permit::counted(slot.instance.clone(), choice.seat as u32, band));
+            let hold = table.seats.hold(choice.seat, slot);
+            return Some(Permit::counted(hold, choice.seat as u32, band));
         }
     }
 }

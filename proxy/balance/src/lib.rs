@@ -38,11 +38,13 @@
 //! ```
 
 mod balancer;
+mod calm;
 mod choose;
 mod core;
 mod departed;
 mod explain;
 mod health;
+mod hold;
 mod index;
 mod instance;
 mod labels;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::hold::Hold;
 use crate::instance::Instance;
 use crate::policy::Band;
 
@@ -13,7 +14,7 @@ use crate::policy::Band;
 /// place is free again, for the longest waiting request first.
 #[must_use = "dropping the permit gives the place back at once"]
 pub struct Permit<T> {
-    instance: Arc<Instance<T>>,
+    instance: Hold<T>,
     /// Where the instance sat; by now it may sit elsewhere.
     seat: u32,
     band: Band,
@@ -21,7 +22,7 @@ pub struct Permit<T> {
 
 impl<T> Permit<T> {
     /// The caller has counted the place.
-    pub(crate) fn counted(instance: Arc<Instance<T>>, seat: u32, band: Band) -> Self {
+    pub(crate) fn counted(instance: Hold<T>, seat: u32, band: Band) -> Self {
         Self { instance, seat, band }
     }
 
@@ -53,7 +54,7 @@ impl<T> Drop for Permit<T> {
 impl<T> fmt::Debug for Permit<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
-            .field("instance", &self.instance)
+            .field("instance", &**self.instance)
             .field("band", &self.band)
             .finish()
     }

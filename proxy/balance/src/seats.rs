@@ -7,6 +7,7 @@ use crate::sync::atomic::Ordering::Relaxed;
 use std::hint::black_box;
 use std::sync::{Arc, OnceLock};
 
+use crate::hold::{Hold, Stripes};
 use crate::index::{Index, NONE};
 use crate::instance::Instance;
 use crate::live::{Live, bare};
@@ -84,6 +85,10 @@ pub(crate) struct Seats<T> {
     pub(crate) tiers: Box<[Tier]>,
     /// Where looking at each seat would take too long.
     pub(crate) index: Option<Index>,
+    /// The first tier as bits, where there are few seats; otherwise nothing.
+    closest: u64,
+    /// Where there are few.
+    stripes: Stripes<T>,
 }
 
 impl<T> Slot<T> {
@@ -111,8 +116,11 @@ impl<T> Seats<T> {
             instances.zip(each).map(|(i, tier)| Slot::new(i, tier)).collect();
         let late: usize = tiers.iter().map(|tier| (tier.late_end - tier.late) as usize).sum();
         let index = (first.len() + late > SCAN_MOST).then(|| Index::new(limits, &tiers));
+        let few = if index.is_some() { 0 } else { first.len() };
+        let closest = tiers.first().filter(|_| few > 0).map_or(0, |tier| tier.mask());
+        let stripes = Stripes::new(few);
         let late = std::iter::repeat_with(OnceLock::new).take(late).collect();
-        let seats = Self { limits, first, late, tiers, index };
+        let seats = Self { limits, first, late, tiers, index, closest, stripes };
         seats.settle_all();
         seats
     }
@@ -128,6 +136,11 @@ impl<T> Seats<T> {
     /// A seat that somebody sits on.
     pub(crate) fn sitting(&self, seat: usize) -> Option<&Slot<T>> {
         self.slot(seat).filter(|slot| slot.live.is_seated() && !slot.live.has_left(seat))
+    }
+
+    /// Keeps who sits there, for a permit.
+    pub(crate) fn hold(&self, seat: usize, slot: &Slot<T>) -> Hold<T> {
+        self.stripes.hold(seat, &slot.instance)
     }
 
     /// Has the processor fetch a seat, for whoever needs it after something else that is slow: in
@@ -156,6 +169,9 @@ impl<T> Seats<T> {
         let word = live.word();
         if word < self.limits.hard {
             return Look { word, load: word };
+        }
+        if bare(word) == word {
+            return Look { word, load: NO_ROOM };
         }
         if live.has_left(seat) {
             return Look::NOTHING;
@@ -197,6 +213,11 @@ impl<T> Seats<T> {
     /// All seats as bits, for tables of at most 64.
     pub(crate) fn mask(&self) -> u64 {
         u64::MAX.checked_shr(64 - self.first.len() as u32).unwrap_or(0)
+    }
+
+    /// The closest seats as bits, for tables of at most 64.
+    pub(crate) fn closest(&self) -> u64 {
+        self.closest
     }
 
     /// The tier that a taken seat is in; the first one for others.

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::calm::Calm;
 use crate::instance::Instance;
 use crate::labels::Labels;
 use crate::live::Live;
@@ -17,6 +18,8 @@ use crate::roster::Roster;
 use crate::rtt::RttClass;
 use crate::seats::{SCAN_MOST, Seats, Tier};
 
+// Aligned, since every request reads it and its neighbours in memory may be what others write.
+#[repr(align(64))]
 pub(crate) struct Table<T> {
     pub(crate) policy: Policy,
     pub(crate) seats: Seats<T>,
@@ -26,6 +29,7 @@ pub(crate) struct Table<T> {
     size: AtomicUsize,
     /// Seats that may get traffic; changed under the queue's lock only.
     available: AtomicUsize,
+    pub(crate) calm: Calm,
 }
 
 /// Seats that a tier of a large table keeps for who comes later: so many, and one for so many of
@@ -58,6 +62,7 @@ impl<T> Table<T> {
             roster: Roster::new(&seats.tiers),
             size: AtomicUsize::new(seats.first.len()),
             available: AtomicUsize::new(0),
+            calm: Calm::default(),
             policy,
             seats,
         }

@@ -20,6 +20,14 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// Whether it is nothing in particular.
+    pub(crate) fn is_anything(&self) -> bool {
+        self.require.is_empty()
+            && self.prefer.is_empty()
+            && self.exclude.is_empty()
+            && self.affinity.is_empty()
+    }
+
     /// Whether the instance is one that this request may go to, whatever its state.
     pub(crate) fn admits<T>(&self, instance: &Instance<T>) -> bool {
         self.require.iter().all(|(key, value)| instance.bears(key, value))

@@ -129,6 +129,65 @@ fn two_requests_never_share_a_place() {
     });
 }
 
+/// As many equally close instances that are idle, with two places each, after a first request.
+fn idle(count: usize) -> Arc<Balancer> {
+    let policy = Policy { soft_limit: 2, hard_limit: Some(2), ..Policy::default() };
+    let spec = |number: usize| InstanceSpec {
+        id: number.to_string(),
+        address: String::new(),
+        region: String::new(),
+        labels: Vec::new(),
+        rtt: NEAR,
+        payload: (),
+    };
+    let specs = (0..count).map(spec).collect();
+    let balancer = Arc::new(Balancer::new(policy, specs, 1).expect("unique ids"));
+    drop(permit(&balancer));
+    balancer
+}
+
+#[test]
+fn requests_that_come_at_once_each_get_an_idle_instance() {
+    let story = |count: usize, others: usize| {
+        let balancer = idle(count);
+        // All of them draw the same, so all want the same one first.
+        let picked: Vec<_> = (0..others)
+            .map(|_| {
+                let balancer = balancer.clone();
+                thread::spawn(move || pick(&balancer, 7))
+            })
+            .collect();
+        let picked: Vec<_> = picked.into_iter().map(|one| one.join().expect("it ends")).collect();
+        assert!(balancer.instances().iter().all(|i| i.in_flight <= 1), "{picked:?}");
+        drop(picked);
+        assert_eq!(held(&balancer), 0);
+    };
+    shuttle::check_random(move || story(3, 3), 2_000);
+    shuttle::check_random(move || story(66, 3), 200);
+}
+
+#[test]
+fn nobody_gets_an_instance_after_it_was_found_unhealthy() {
+    small_and_indexed(|count| {
+        let balancer = idle(count);
+        let before = {
+            let balancer = balancer.clone();
+            thread::spawn(move || drop(pick(&balancer, 1)))
+        };
+        let after = {
+            let balancer = balancer.clone();
+            thread::spawn(move || {
+                (1..count).for_each(|number| {
+                    balancer.set_healthy(&number.to_string(), false);
+                });
+                permit(&balancer).id().to_owned()
+            })
+        };
+        before.join().expect("it ends");
+        assert_eq!(after.join().expect("it ends"), "0");
+    });
+}
+
 #[test]
 fn a_place_given_back_while_its_instance_moves_is_not_lost_from_sight() {
     small_and_indexed(|count| {

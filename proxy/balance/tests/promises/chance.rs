@@ -38,6 +38,35 @@ fn a_serial_client_spreads_over_equally_close_instances() {
     assert_even(&shares(&mut ties(7)), 7);
 }
 
+/// Whoever guesses and is wrong must not favour the neighbours of those that are taken.
+#[test]
+fn ties_are_uniform_among_the_idle_while_others_are_not() {
+    for held in [1, 3, 5] {
+        let mut service = ties(7);
+        service.hold(held);
+        let taken: Vec<String> = service.permits.iter().map(|p| p.id().to_owned()).collect();
+        let mut shares: BTreeMap<String, usize> = BTreeMap::new();
+        for _ in 0..PICKS {
+            service.arrive(&Wanted::default()).expect("some are idle");
+            *shares.entry(service.end_one(held)).or_default() += 1;
+        }
+        assert!(taken.iter().all(|id| !shares.contains_key(id)), "an idle one comes first");
+        assert_even(&shares, 7 - held);
+    }
+}
+
+#[test]
+fn ties_are_uniform_among_those_that_a_request_may_have() {
+    let mut service = ties(7);
+    let wanted = Wanted { exclude: &["1", "4"], ..Wanted::default() };
+    let mut shares: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..PICKS {
+        service.arrive(&wanted).expect("an idle service");
+        *shares.entry(service.end_one(0)).or_default() += 1;
+    }
+    assert_even(&shares, 5);
+}
+
 #[test]
 fn ties_are_uniform_in_a_service_with_an_index() {
     assert_even(&shares(&mut ties(80)), 80);

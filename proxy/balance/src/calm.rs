@@ -1,0 +1,85 @@
+//! The shortest way to an instance: where somebody close is idle, one is taken unlooked at.
+//!
+//! A look brings the word of a seat here as other processors wrote it, for reading; the count
+//! brings it once more, for writing; and of the other seats, the words come as well. A guess that
+//! is right brings one word once. Only in services without an index: the others draw a seat before
+//! they look at it. Must not know the queue.
+
+use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::Ordering::Relaxed;
+
+use fastrand::Rng;
+
+use crate::choose::any_bit;
+use crate::permit::Permit;
+use crate::policy::Band;
+use crate::table::Table;
+use crate::wanted::Wanted;
+
+/// How often one request guesses. Where most are idle, two in a row seldom fail.
+const GUESSES: usize = 2;
+
+/// Whether guesses are worth it: whether somebody idle was found when the closest were last looked
+/// at. A hint, and so seldom changed that every processor has it.
+#[derive(Default)]
+pub(crate) struct Calm(AtomicBool);
+
+impl Calm {
+    pub(crate) fn note(&self, idle: bool) {
+        if self.0.load(Relaxed) != idle {
+            self.0.store(idle, Relaxed);
+        }
+    }
+}
+
+impl<T> Table<T> {
+    /// Takes one of the closest seats that such a request may have, drawn without a look at any,
+    /// if it turns out to be idle. Then it is the right one: nobody is less loaded, and all that
+    /// are idle are as likely. `None` says nothing about the others.
+    pub(crate) fn take_idle(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Permit<T>> {
+        if !self.calm.0.load(Relaxed) {
+            return None;
+        }
+        let mut seats = self.closest(wanted);
+        for _ in 0..GUESSES {
+            if seats == 0 {
+                return None;
+            }
+            let seat = any_bit(seats, rng);
+            let slot = self.seats.slot(seat)?;
+            // A word of 0 is that of an instance in traffic with nothing special about it.
+            if slot.live.take_seen(0) {
+                let hold = self.seats.hold(seat, slot);
+                return Some(Permit::counted(hold, seat as u32, Band::Open));
+            }
+            seats &= !(1 << seat);
+        }
+        None
+    }
+
+    /// The closest seats that a request may have as bits, whether or not they have room; none if
+    /// it has a key that decides.
+    fn closest(&self, wanted: &Wanted<'_>) -> u64 {
+        match wanted.is_anything() {
+            true => self.seats.closest(),
+            false => self.closest_wanted(wanted),
+        }
+    }
+
+    #[inline(never)]
+    fn closest_wanted(&self, wanted: &Wanted<'_>) -> u64 {
+        if !wanted.affinity.is_empty() {
+            return 0;
+        }
+        let admitted = self.admitted(wanted);
+        let preferred =
+            wanted.prefer.iter().map(|(key, value)| admitted & self.mask_of(key, value));
+        let mask = preferred.chain([admitted]).find(|mask| *mask != 0).unwrap_or(0);
+        self.seats
+            .tiers
+            .iter()
+            .map(|tier| mask & tier.mask())
+            .find(|seats| *seats != 0)
+            .unwrap_or(0)
+    }
+}
