@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fastrand::Rng;
-use hither_balance::{Balancer, InstanceSpec, Permit, Picked, Policy, Wanted};
+use hither_balance::{Balancer, InstanceSpec, Permit, Picked, Policy, Scope, Wanted};
 
 const SOFT: u32 = 20;
 const HARD: u32 = 25;
@@ -28,7 +28,11 @@ fn spec(number: usize) -> InstanceSpec {
 
 /// Instances of four regions, each in a round-trip class of its own.
 fn service(size: usize) -> Balancer {
-    let policy = Policy { soft_limit: SOFT, hard_limit: Some(HARD), ..Policy::default() };
+    service_of(size, Scope::Global)
+}
+
+fn service_of(size: usize, scope: Scope) -> Balancer {
+    let policy = Policy { soft_limit: SOFT, hard_limit: Some(HARD), scope, ..Policy::default() };
     Balancer::new(policy, (0..size).map(spec).collect(), 1).expect("unique ids")
 }
 
@@ -99,23 +103,29 @@ fn labelled(criterion: &mut Criterion) {
 /// One instance changes its class and back again, comes and goes, fails and recovers.
 fn changes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("one_change");
-    for size in [10_000, 1_000_000] {
-        let service = service(size);
-        let mut new = spec(size);
+    for (size, scope) in
+        [(10_000, Scope::Global), (10_000, Scope::Region), (1_000_000, Scope::Global)]
+    {
+        let service = service_of(size, scope);
+        let size = match scope {
+            Scope::Global => size.to_string(),
+            Scope::Region => format!("{size}_by_region"),
+        };
+        let mut new = spec(1_000_001);
         new.rtt = None;
         service.put(new.clone()).expect("not too many");
         let id = new.id.clone();
         let mut now = Duration::ZERO;
         let mut near = false;
-        group.bench_function(BenchmarkId::new("class", size), |bencher| {
+        group.bench_function(BenchmarkId::new("class", &size), |bencher| {
             bencher.iter(|| {
                 now += Duration::from_secs(2);
                 near = !near;
-                let rtt = Duration::from_millis(if near { 1 } else { 120 });
+                let rtt = Duration::from_millis(if near { 9 } else { 120 });
                 service.measured([(id.as_str(), Some(rtt))], now);
             });
         });
-        group.bench_function(BenchmarkId::new("health", size), |bencher| {
+        group.bench_function(BenchmarkId::new("health", &size), |bencher| {
             bencher.iter(|| {
                 near = !near;
                 service.set_healthy(&id, near)
@@ -123,7 +133,7 @@ fn changes(criterion: &mut Criterion) {
         });
         // Averaged over the tables that must be made when free seats run out.
         group.sample_size(10).measurement_time(Duration::from_secs(20));
-        group.bench_function(BenchmarkId::new("remove_and_put", size), |bencher| {
+        group.bench_function(BenchmarkId::new("remove_and_put", &size), |bencher| {
             bencher.iter(|| {
                 service.remove(&id);
                 service.put(new.clone()).expect("not too many");

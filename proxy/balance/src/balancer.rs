@@ -16,13 +16,16 @@ use crate::explain::Explanation;
 use crate::instance::{Instance, InstanceSpec};
 use crate::live::Live;
 use crate::permit::Permit;
-use crate::policy::{Policy, Scope, Spread};
+use crate::policy::{Policy, Spread};
 use crate::queue::Queue;
 use crate::rtt::CLASS_HOLD;
 use crate::status::{InstanceStatus, QueueStatus};
 use crate::table::Table;
 use crate::waiter::Waiter;
 use crate::wanted::Wanted;
+
+#[cfg(test)]
+mod tests;
 
 /// Instances of one service, at most: their numbers are kept in 32 bits.
 const MOST_INSTANCES: usize = i32::MAX as usize;
@@ -149,9 +152,7 @@ impl<T> Balancer<T> {
             Some(before) if before.address == identity.1 => (Some(before), None),
             other => (None, other),
         };
-        if let Some(other) = &other {
-            self.depart(&table, other);
-        }
+        let stays = other.is_none_or(|other| self.depart(&table, &other));
         let available = same.as_ref().is_some_and(|same| same.live.available());
         let known = || self.core.departed.lock().take(&identity);
         let live = match &same {
@@ -162,7 +163,7 @@ impl<T> Balancer<T> {
         live.fix_rtt(instance.rtt);
         let region = table.labels.region(&instance.region);
         let instance = Arc::new(Instance::new(instance, region, live.clone(), self.core.clone()));
-        if table.seat_late(&instance) {
+        if stays && table.follow(&instance) {
             table.adjust_size(usize::from(same.is_none()), 0);
             table.adjust_available(available, live.available());
             return Ok(None);
@@ -181,9 +182,7 @@ impl<T> Balancer<T> {
         let removed = self.change(|_| {
             let table = self.core.table.load_full();
             let instance = table.seat(id).and_then(|seat| table.at(seat)).cloned()?;
-            self.depart(&table, &instance);
-            if table.seats.index.is_none() || table.policy.scope == Scope::Region {
-                // Small, or its region may be further away without it.
+            if !self.depart(&table, &instance) {
                 let members = table.members();
                 self.core.publish(Table::new(table.policy.clone(), members));
             }
@@ -192,8 +191,9 @@ impl<T> Balancer<T> {
         removed.is_some()
     }
 
-    /// An instance leaves the table that it sits in.
-    fn depart(&self, table: &Table<T>, instance: &Instance<T>) {
+    /// An instance leaves the table that it sits in. `false` if a new table has to be made: a small
+    /// one, or one whose regions are in another order without it.
+    fn depart(&self, table: &Table<T>, instance: &Instance<T>) -> bool {
         let live = &instance.live;
         let (before, seat) = (live.available(), table.seats.seat_of(live));
         let identity = (instance.id.clone(), instance.address.clone());
@@ -204,6 +204,7 @@ impl<T> Balancer<T> {
         if let Some(seat) = seat {
             table.seats.settle(seat);
         }
+        table.follow_leave(live)
     }
 
     /// An instance that was not there before. It starts slowly if the policy says so, unless the
@@ -256,10 +257,11 @@ impl<T> Balancer<T> {
         self.set(id, |live, _| live.set_draining(draining))
     }
 
-    /// Takes measured round trips, `None` for a failed one. By class and with global soft limits,
-    /// an instance of a large service finds its new place by itself; otherwise the order is made
-    /// anew, which costs the same for one as for many. Instances that are unknown or whose round trip is
-    /// fixed are passed over.
+    /// Takes measured round trips, `None` for a failed one. By class, an instance of a large
+    /// service finds its new place by itself, and in strict order it keeps it unless it has come
+    /// past another one. Otherwise, and where regions come first and change their order, all of it
+    /// is made anew, which costs the same for one as for many. Instances that are unknown or whose
+    /// round trip is fixed are passed over.
     pub fn measured<'a>(
         &self,
         rtts: impl IntoIterator<Item = (&'a str, Option<Duration>)>,
@@ -279,7 +281,7 @@ impl<T> Balancer<T> {
                     Spread::Class => before.0 != live.class(),
                     Spread::Strict => before.1 != live.rtt_key(),
                 };
-                stale |= moved && !table.seat_late(instance);
+                stale |= moved && !table.follow_rtt(instance);
             }
             if stale {
                 let policy = table.policy.clone();

@@ -53,6 +53,7 @@ mod outcome;
 mod permit;
 mod policy;
 mod queue;
+mod regions;
 mod retry_budget;
 mod roster;
 mod rtt;

@@ -51,7 +51,7 @@ impl RttClass {
     }
 
     /// 0 for the closest class; unknown is 9.
-    pub fn rank(self) -> u8 {
+    pub const fn rank(self) -> u8 {
         self.0
     }
 

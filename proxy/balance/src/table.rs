@@ -5,18 +5,18 @@
 
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::Relaxed;
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::calm::Calm;
 use crate::instance::Instance;
 use crate::labels::Labels;
 use crate::live::Live;
-use crate::policy::{Policy, Scope, Spread};
+use crate::policy::{Policy, Spread};
+use crate::regions::Regions;
 use crate::roster::Roster;
 use crate::rtt::RttClass;
 use crate::seats::{SCAN_MOST, Seats, Tier};
+use crate::sync::Mutex;
 
 // Aligned, since every request reads it and its neighbours in memory may be what others write.
 #[repr(align(64))]
@@ -25,6 +25,8 @@ pub(crate) struct Table<T> {
     pub(crate) seats: Seats<T>,
     pub(crate) labels: Labels,
     pub(crate) roster: Roster,
+    /// Only looked at under the queue's lock.
+    regions: Mutex<Regions>,
     /// Instances; changed under the queue's lock only.
     size: AtomicUsize,
     /// Seats that may get traffic; changed under the queue's lock only.
@@ -32,12 +34,16 @@ pub(crate) struct Table<T> {
     pub(crate) calm: Calm,
 }
 
-/// Seats that a tier of a large table keeps for who comes later: so many, and one for so many of
-/// all seats and of its own. When they are taken, the next change makes a new table, so a change
-/// costs the work of a hundred seats at worst on average, whatever the size.
+/// Seats that a tier of a large table keeps for who comes later: a group's share of so many and of
+/// one for so many of all, and one for so many of its own. When they are taken, the next change
+/// makes a new table, so with one group a change costs the work of a hundred seats at worst on
+/// average, whatever the size.
 const LATE_LEAST: u32 = 32;
 const LATE_OF_ALL: u32 = 100;
 const LATE_OF_OWN: u32 = 16;
+
+/// Groups of regions up to which seats are kept, since each of them has a tier for each class.
+const MOST_GROUPS: usize = 32;
 
 /// How far a seat is: its group first, then its class or round trip.
 type Distance = (u32, u32);
@@ -46,9 +52,9 @@ impl<T> Table<T> {
     /// Seats `members` by closeness; equally close ones keep their order. Does not yet tell the
     /// live words their seats.
     pub(crate) fn new(policy: Policy, members: Vec<Arc<Instance<T>>>) -> Self {
-        let groups = groups(&policy, &members);
+        let regions = Regions::new(&policy, &members);
         let distance = |instance: &Instance<T>| -> Distance {
-            let group = groups.get(&*instance.region).copied().unwrap_or(0);
+            let group = regions.group(&instance.region).unwrap_or(0);
             (group, key(policy.spread, &instance.live))
         };
         let mut order: Vec<(Distance, &Arc<Instance<T>>)> =
@@ -60,6 +66,7 @@ impl<T> Table<T> {
         Self {
             labels: Labels::new(&seats.first),
             roster: Roster::new(&seats.tiers),
+            regions: Mutex::new(regions),
             size: AtomicUsize::new(seats.first.len()),
             available: AtomicUsize::new(0),
             calm: Calm::default(),
@@ -115,15 +122,58 @@ impl<T> Table<T> {
         first.filter(|seat| self.at(*seat).is_some()).or_else(late)
     }
 
-    /// Seats an instance according to its class without a new table: a newcomer, one that is
-    /// described anew, or one whose class has changed. `false` if there is no free seat, or if
-    /// closeness is not by classes alone. The queue's lock is held.
-    pub(crate) fn seat_late(&self, instance: &Arc<Instance<T>>) -> bool {
-        if self.seats.index.is_none() || !by_class(&self.policy) {
+    /// Takes note that an instance has changed, or come, without a new table: finds it another seat
+    /// if it needs one. `false` if the order must be made anew. The queue's lock is held.
+    pub(crate) fn follow(&self, instance: &Arc<Instance<T>>) -> bool {
+        let region = Some(&*instance.region);
+        self.keeps_regions(&instance.live, region) && self.seat_late(instance)
+    }
+
+    /// Takes note that an instance has left, as [`Table::follow`].
+    pub(crate) fn follow_leave(&self, live: &Arc<Live>) -> bool {
+        self.seats.index.is_some() && self.keeps_regions(live, None)
+    }
+
+    /// Takes note that an instance's round trip has changed, as [`Table::follow`].
+    pub(crate) fn follow_rtt(&self, instance: &Arc<Instance<T>>) -> bool {
+        match self.policy.spread {
+            Spread::Class => self.follow(instance),
+            Spread::Strict => {
+                let region = Some(&*instance.region);
+                self.keeps_regions(&instance.live, region) && self.keeps_place(&instance.live)
+            }
+        }
+    }
+
+    fn keeps_regions(&self, live: &Arc<Live>, now_in: Option<&str>) -> bool {
+        let members = || self.sitting().map(|(_, instance)| instance);
+        self.regions.lock().follow(self.policy.spread, live, now_in, members)
+    }
+
+    /// In strict order: whether an instance has not come past another one.
+    fn keeps_place(&self, live: &Arc<Live>) -> bool {
+        let Some(seat) = self.seats.seat_of(live) else { return false };
+        let number = self.seats.tier_of(seat);
+        let tiers = &self.seats.tiers;
+        let Some(tier) = tiers.get(number).filter(|tier| tier.places() == 1) else { return false };
+        let beside = |number: Option<usize>| {
+            let other = number.and_then(|n| tiers.get(n)).filter(|o| o.group == tier.group)?;
+            Some(self.seats.slot(other.start as usize)?.live.rtt_key())
+        };
+        let own = live.rtt_key();
+        beside(number.checked_sub(1)).is_none_or(|closer| closer < own)
+            && beside(Some(number + 1)).is_none_or(|further| own < further)
+    }
+
+    /// Seats an instance according to its class. `false` if there is no free seat, or if closeness
+    /// is not by classes.
+    fn seat_late(&self, instance: &Arc<Instance<T>>) -> bool {
+        let Some(group) = self.regions.lock().group(&instance.region) else { return false };
+        if self.seats.index.is_none() || !has_late_seats(&self.seats.tiers) {
             return false;
         }
         let live = &instance.live;
-        let number = usize::from(live.class().rank());
+        let number = group as usize * CLASSES + usize::from(live.class().rank());
         let Some(tier) = self.seats.tiers.get(number) else { return false };
         let before = self.seats.seat_of(live);
         if let Some(seat) = before {
@@ -190,55 +240,61 @@ fn key(spread: Spread, live: &Live) -> u32 {
     }
 }
 
-/// The group of each region. A region is as close as its closest instance; regions that are
-/// exactly equally close share a group, so that their names do not matter.
-fn groups<'a, T>(policy: &Policy, members: &'a [Arc<Instance<T>>]) -> BTreeMap<&'a str, u32> {
-    let mut closest: BTreeMap<&str, Reverse<(u32, u32)>> = BTreeMap::new();
-    if policy.scope == Scope::Global {
-        return BTreeMap::new();
-    }
-    for instance in members {
-        let live = &instance.live;
-        let own = Reverse((key(policy.spread, live), live.rtt_key()));
-        let region = closest.entry(&instance.region).or_insert(own);
-        *region = own.max(*region);
-    }
-    let mut distances: Vec<(u32, u32)> = closest.values().map(|Reverse(d)| *d).collect();
-    distances.sort_unstable();
-    distances.dedup();
-    let group = |d: &(u32, u32)| distances.binary_search(d).unwrap_or(0) as u32;
-    closest.iter().map(|(region, Reverse(d))| (*region, group(d))).collect()
+/// Round-trip classes, the unknown one among them.
+const CLASSES: usize = RttClass::UNKNOWN.rank() as usize + 1;
+
+/// Whether seats are kept for who comes later. Then each class of each group has a tier, and an
+/// instance can change its tier by itself.
+fn has_late_seats(tiers: &[Tier]) -> bool {
+    tiers.iter().any(|tier| tier.late < tier.late_end)
 }
 
-/// Whether nothing but its class says how far an instance is. Then every class has a tier of its
-/// own, if the table is large, and an instance can change its tier by itself.
-fn by_class(policy: &Policy) -> bool {
-    (policy.scope, policy.spread) == (Scope::Global, Spread::Class)
+fn tiers(
+    policy: &Policy,
+    distances: impl DoubleEndedIterator<Item = Distance> + ExactSizeIterator + Clone,
+) -> Box<[Tier]> {
+    let groups = distances.clone().next_back().map_or(0, |(group, _)| group as usize + 1);
+    let late = distances.len() > SCAN_MOST && groups <= MOST_GROUPS;
+    match policy.spread {
+        Spread::Class if late => tiers_by_class(groups, distances),
+        _ => tiers_as_taken(distances),
+    }
 }
 
-fn tiers(policy: &Policy, distances: impl ExactSizeIterator<Item = Distance>) -> Box<[Tier]> {
-    let all = distances.len();
-    let late = all > SCAN_MOST && by_class(policy);
-    let tier = |start, group| Tier { start, end: start, late: 0, late_end: 0, group };
+/// A tier for each distance that occurs, without seats for others.
+fn tiers_as_taken(distances: impl Iterator<Item = Distance>) -> Box<[Tier]> {
     let mut tiers: Vec<(Distance, Tier)> = Vec::new();
-    for (seat, distance) in distances.enumerate() {
-        let seat = seat as u32;
-        while late && tiers.last().is_none_or(|(last, _)| *last < distance) {
-            tiers.push(((0, tiers.len() as u32), tier(seat, 0)));
-        }
+    for (seat, distance) in (0..).zip(distances) {
         match tiers.last_mut() {
             Some((last, tier)) if *last == distance => tier.end = seat + 1,
-            _ => tiers.push((distance, Tier { end: seat + 1, ..tier(seat, distance.0) })),
+            _ => {
+                let group = distance.0;
+                let tier = Tier { start: seat, end: seat + 1, late: 0, late_end: 0, group };
+                tiers.push((distance, tier));
+            }
         }
     }
-    while late && tiers.len() <= usize::from(RttClass::UNKNOWN.rank()) {
-        tiers.push(((0, tiers.len() as u32), tier(all as u32, 0)));
-    }
-    let mut next = all as u32;
-    for (_, tier) in tiers.iter_mut().filter(|_| late) {
-        let kept = LATE_LEAST + all as u32 / LATE_OF_ALL + (tier.end - tier.start) / LATE_OF_OWN;
-        (tier.late, tier.late_end) = (next, next + kept);
-        next += kept;
-    }
     tiers.into_iter().map(|(_, tier)| tier).collect()
+}
+
+/// A tier for each class of each group, with seats for who comes later.
+fn tiers_by_class(
+    groups: usize,
+    distances: impl ExactSizeIterator<Item = Distance>,
+) -> Box<[Tier]> {
+    let all = distances.len() as u32;
+    let mut taken = vec![0_u32; groups * CLASSES];
+    for (group, class) in distances {
+        taken[group as usize * CLASSES + class as usize] += 1;
+    }
+    let share = (LATE_LEAST + all / LATE_OF_ALL).div_ceil(groups as u32);
+    let (mut start, mut late) = (0, all);
+    let tier = |(number, taken): (usize, u32)| {
+        let end = start + taken;
+        let late_end = late + share + taken / LATE_OF_OWN;
+        let tier = Tier { start, end, late, late_end, group: (number / CLASSES) as u32 };
+        (start, late) = (end, late_end);
+        tier
+    };
+    taken.into_iter().enumerate().map(tier).collect()
 }

@@ -9,7 +9,9 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use hither_balance::{Balancer, InstanceSpec, Permit, Picked, Policy, Waiter, Wanted};
+use hither_balance::{
+    Balancer, InstanceSpec, Permit, Picked, Policy, Scope, Spread, Waiter, Wanted,
+};
 
 const HARD: u32 = 3;
 const THREADS: u64 = 64;
@@ -127,12 +129,14 @@ fn unrest(balancer: &Balancer<Seen>, seen: &[Seen], policy: &Policy, done: &Atom
     }
 }
 
-fn run(instances: usize) {
+fn run(instances: usize, scope: Scope, spread: Spread) {
     let seen: Vec<Seen> = (0..instances).map(|_| Seen::default()).collect();
     let policy = Policy {
         soft_limit: 2,
         hard_limit: Some(HARD),
         max_waiting: Some(1_000),
+        scope,
+        spread,
         ..Policy::default()
     };
     let balancer = Balancer::new(policy.clone(), specs(&seen, |_| true), 1).expect("unique ids");
@@ -160,10 +164,16 @@ fn run(instances: usize) {
 
 #[test]
 fn sixty_four_threads_never_exceed_the_hard_limit_of_a_few_instances() {
-    run(7);
+    run(7, Scope::Global, Spread::Class);
 }
 
 #[test]
 fn nor_that_of_a_service_with_an_index() {
-    run(90);
+    run(90, Scope::Global, Spread::Class);
+}
+
+#[test]
+fn nor_that_of_one_whose_regions_come_first_or_whose_order_is_strict() {
+    run(90, Scope::Region, Spread::Class);
+    run(90, Scope::Region, Spread::Strict);
 }
