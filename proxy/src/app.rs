@@ -152,6 +152,7 @@ impl ListenerSet {
 
 /// A running edge.
 struct Edge {
+    shared: Arc<Shared>,
     reloader: Arc<Reloader>,
     stage: watch::Sender<Stage>,
     listeners: Arc<ListenerSet>,
@@ -189,7 +190,7 @@ impl Edge {
         tokio::spawn(crate::reload::watch(reloader.clone()));
         tokio::spawn(reloader.clone().drain());
         let drain_timeout = plan.edge.drain_timeout;
-        Ok(Edge { reloader, stage, listeners, workers, drain_timeout })
+        Ok(Edge { shared, reloader, stage, listeners, workers, drain_timeout })
     }
 
     /// Serves until SIGTERM or SIGINT, then drains. SIGHUP reloads.
@@ -221,9 +222,11 @@ impl Edge {
         tracing::info!(timeout = ?self.drain_timeout, "draining");
         self.listeners.close();
         self.stage.send_replace(Stage::Draining);
-        let workers = self.workers;
+        let (workers, shared) = (self.workers, self.shared);
         let joined = tokio::task::spawn_blocking(move || {
             workers.into_iter().for_each(|worker| drop(worker.join()));
+            // Nothing ends any more: what has ended is told.
+            shared.snapshot().plugins.iter().for_each(|plugin| plugin.finish());
         });
         tokio::select! {
             _ = joined => tracing::info!("drained"),

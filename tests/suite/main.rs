@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod aside;
 mod cli;
 mod closeness;
 mod conditions;

@@ -3,8 +3,8 @@
 //!
 //! One made-up world names every served hook and capability, because the generated code is used
 //! per interface: a plugin exports only the hooks it has, and imports only what it needs.
-//! `request-body` and `access-log` are named although no hook of theirs is called yet: the generator
-//! gets the lifetimes of a borrowed type wrong when no function uses it.
+//! `request-body` is named although its hook is not called yet: the generator gets the lifetimes of a
+//! borrowed type wrong when no function uses it.
 #![allow(missing_docs, unreachable_pub)]
 
 wasmtime::component::bindgen!({
@@ -24,6 +24,7 @@ wasmtime::component::bindgen!({
             export hither:plugin/rate-limit@0.1.0;
             export hither:plugin/request-body@0.1.0;
             export hither:plugin/access-log@0.1.0;
+            export hither:plugin/background@0.1.0;
         }
     ",
     path: "../../wit",

@@ -72,7 +72,7 @@ pub struct LogLine<'a> {
     pub plugin: &'a str,
     /// Which revision spoke.
     pub revision: u64,
-    /// The exchange of the call, or none while the plugin was being configured.
+    /// The exchange of the call, or none while the plugin was being configured or no request waited.
     pub exchange: Option<u64>,
     /// The configuration of the call, which tells the service.
     pub config: u32,

@@ -5,7 +5,7 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 use crate::contract::exports::hither::plugin::{
-    lifecycle, rate_limit, request_filter, response_filter, routing,
+    access_log, background, lifecycle, rate_limit, request_filter, response_filter, routing,
 };
 use crate::guest::Guest;
 use crate::hook::{Hook, Hooks};
@@ -59,4 +59,6 @@ interfaces! {
     RequestFilter: request_filter,
     ResponseFilter: response_filter,
     RateLimit: rate_limit,
+    AccessLog: access_log,
+    Background: background,
 }

@@ -21,6 +21,10 @@ pub enum Hook {
     ResponseFilter,
     /// `rate-limit.classify`: which limiters count this request, and under which keys?
     RateLimit,
+    /// `access-log.on-complete`: these exchanges have ended.
+    AccessLog,
+    /// `background.on-tick`: some time has passed.
+    Background,
 }
 
 /// What happens to a request whose plugin call failed.
@@ -34,8 +38,14 @@ pub enum OnFailure {
 
 impl Hook {
     /// Every served hook.
-    pub const ALL: [Self; 4] =
-        [Self::Routing, Self::RequestFilter, Self::ResponseFilter, Self::RateLimit];
+    pub const ALL: [Self; 6] = [
+        Self::Routing,
+        Self::RequestFilter,
+        Self::ResponseFilter,
+        Self::RateLimit,
+        Self::AccessLog,
+        Self::Background,
+    ];
 
     /// The name in `wit/`, in configuration and in metrics.
     pub fn name(self) -> &'static str {
@@ -44,6 +54,8 @@ impl Hook {
             Self::RequestFilter => "request-filter",
             Self::ResponseFilter => "response-filter",
             Self::RateLimit => "rate-limit",
+            Self::AccessLog => "access-log",
+            Self::Background => "background",
         }
     }
 
@@ -51,7 +63,7 @@ impl Hook {
     /// stop traffic, a filter that is broken may have been what kept somebody out.
     pub fn default_on_failure(self) -> OnFailure {
         match self {
-            Self::Routing => OnFailure::Skip,
+            Self::Routing | Self::AccessLog | Self::Background => OnFailure::Skip,
             Self::RequestFilter | Self::ResponseFilter | Self::RateLimit => OnFailure::Reject,
         }
     }
@@ -160,8 +172,7 @@ impl FromStr for Capability {
 }
 
 const LATER_CAPABILITIES: [&str; 2] = ["cache-control", "http"];
-const LATER_HOOKS: [&str; 6] =
-    ["failover", "request-body", "response-body", "cache-policy", "access-log", "background"];
+const LATER_HOOKS: [&str; 4] = ["failover", "request-body", "response-body", "cache-policy"];
 
 /// What a name in a component's import or export list stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -88,16 +88,17 @@ impl Instance {
         }
     }
 
-    /// Prepares a call of a hook.
+    /// Prepares a call of a hook: within this time, and for this exchange if it is for one.
     pub(crate) fn begin(
         &mut self,
         bounded: &Bounded<'_>,
         now: Instant,
-        exchange: u64,
+        time: Duration,
+        exchange: Option<u64>,
         config: u32,
     ) {
         self.calls = self.calls.saturating_add(1);
-        begin(&mut self.store, bounded, now, bounded.budget.time, Some(exchange), config);
+        begin(&mut self.store, bounded, now, time, exchange, config);
     }
 
     /// The run has ended.

@@ -16,7 +16,7 @@
 //! | `configure` with every configuration | `revision` -> [`Revision`] |
 //! | calls, on pooled instances with budgets | `revision`, `calls`, `instance`, `pool`, `guest`, `run_time`, `ticker` |
 //! | what came back becomes something that can be applied without failing | `judge` -> `verdict` |
-//! | a plugin that keeps failing is left alone for a while | `breaker` |
+//! | a plugin that keeps failing is left alone for a while | `breaker`, `gate` |
 //!
 //! Everything is synchronous. A call runs on the caller's thread and its stack: a guest may use
 //! 512 KiB of it, so threads that call need the usual 2 MiB.
@@ -32,6 +32,7 @@ mod engine;
 mod environment;
 mod exports;
 mod fault;
+mod gate;
 mod guest;
 mod hook;
 mod host;
@@ -51,7 +52,7 @@ mod ticker;
 mod verdict;
 mod wasi;
 
-pub use calls::{Charge, Classified};
+pub use calls::{Background, Charge, Classified, KeptInputs, Summary};
 pub use environment::{Band, Charged, Environment, InstanceView, Level, LogLine, MetricSink};
 pub use fault::{ConfigureError, Failure, HostError, LoadError, Problem};
 pub use hook::{Capability, Hook, Hooks, OnFailure, UnknownCapability};

@@ -13,7 +13,7 @@ use crate::engine::LARGEST_MEMORY;
 use crate::exports::Exports;
 use crate::fault::{ConfigureError, Failure, LoadError, bounded};
 use crate::guest::Guest;
-use crate::hook::Hooks;
+use crate::hook::{Hook, Hooks};
 use crate::host::Inner;
 use crate::instance::{Bounded, Instance};
 use crate::lent::Lent;
@@ -62,6 +62,10 @@ impl Loaded {
         let pre = linker.instantiate_pre(&component).map_err(refuse)?;
         let exports = Exports::find(&pre, hooks).map_err(refuse)?;
         let manifest = describe(&host, &spec.budget, &pre, &exports)?;
+        if hooks.contains(Hook::Background) && manifest.tick.is_none() {
+            let why = "it exports `background`, so its `extra` must hold a tick, such as (\"tick\", \"1s\")";
+            return Err(LoadError::Manifest(why.to_owned()));
+        }
         let memory = host.memory(&spec.name, spec.budget.store);
         Ok(Self {
             host,

@@ -1,12 +1,17 @@
 //! What a plugin says of itself, checked. It knows no instance.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use crate::contract::exports::hither::plugin::lifecycle as wire;
+use crate::contract::hither::plugin::types;
 use crate::input::InputPattern;
 
 const LONGEST_NAME: usize = 64;
 const MOST_INPUTS: usize = 64;
 const MOST_METRICS: usize = 64;
 const LONGEST_SCHEMA: usize = 256 << 10;
+const TICKS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 /// What a plugin says of itself.
 #[derive(Debug, Clone)]
@@ -23,6 +28,8 @@ pub struct Manifest {
     pub metrics: Vec<Metric>,
     /// The JSON Schema of its configuration.
     pub config_schema: Option<serde_json::Value>,
+    /// From one `background.on-tick` to the next, where it says.
+    pub tick: Option<Duration>,
 }
 
 /// A declared metric.
@@ -62,6 +69,7 @@ impl Manifest {
             response_inputs: inputs("response-inputs", &raw.response_inputs)?,
             metrics: metrics(raw.metrics)?,
             config_schema: schema(&raw.config_schema)?,
+            tick: tick(&raw.extra)?,
         })
     }
 }
@@ -124,6 +132,27 @@ fn schema(text: &str) -> Result<Option<serde_json::Value>, String> {
     }
 }
 
+/// Of the open extension point only this is known; a later host may know more.
+fn tick(extra: &[types::Pair]) -> Result<Option<Duration>, String> {
+    let Some(pair) = extra.iter().find(|pair| pair.name == "tick") else { return Ok(None) };
+    let wrong = || {
+        let shown = crate::fault::bounded(&pair.value);
+        format!("tick {shown:?} must be from \"100ms\" to \"1h\", such as \"1s\" or \"5m\"")
+    };
+    let digits = pair.value.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = pair.value.split_at(digits);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let tick = Duration::from_millis(number.saturating_mul(millis));
+    if TICKS.contains(&tick) { Ok(Some(tick)) } else { Err(wrong()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +186,24 @@ mod tests {
         let mut manifest = raw();
         manifest.config_schema = "{".to_owned();
         assert!(Manifest::read(manifest).is_err());
+    }
+
+    #[test]
+    fn a_tick_is_between_a_tenth_of_a_second_and_an_hour() {
+        let read = |value: &str| {
+            let pair = |name: &str| types::Pair { name: name.to_owned(), value: value.to_owned() };
+            let extra = vec![pair("other"), pair("tick")];
+            Manifest::read(wire::Manifest { extra, ..raw() }).map(|manifest| manifest.tick)
+        };
+        for (text, millis) in [("100ms", 100), ("1s", 1000), ("5m", 300_000), ("1h", 3_600_000)] {
+            assert_eq!(read(text), Ok(Some(Duration::from_millis(millis))), "{text}");
+        }
+        for bad in
+            ["", "s", "1", "99ms", "0s", "61m", "-1s", "1 s", "1.5s", "99999999999999999999h"]
+        {
+            assert!(read(bad).is_err_and(|why| why.contains("tick")), "{bad:?}");
+        }
+        assert_eq!(Manifest::read(raw()).unwrap().tick, None);
     }
 
     #[test]

@@ -97,6 +97,10 @@ impl<'a> Values<'a> {
         values
     }
 
+    pub(crate) fn into_values(self) -> impl Iterator<Item = (u16, Cow<'a, [u8]>)> {
+        self.values.into_iter()
+    }
+
     pub(crate) fn lowered(&self) -> SmallVec<[types::Input<'_>; 8]> {
         self.values.iter().map(|(slot, value)| types::Input { slot: *slot, value }).collect()
     }

@@ -3,14 +3,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
-use crate::breaker::{Breaker, End, Ticket};
 use crate::capability::Capabilities;
 use crate::fault::{ConfigureError, Failure};
+use crate::gate::Gate;
 use crate::guest::Guest;
 use crate::hook::Hooks;
 use crate::input::{InputName, InputPattern};
@@ -42,6 +39,10 @@ pub struct Report<T> {
 }
 
 impl<T> Report<T> {
+    pub(crate) fn left_alone() -> Self {
+        Self::not_called(Err(Failure::Open))
+    }
+
     fn not_called(outcome: Result<T, Failure>) -> Self {
         Self { outcome, time: Duration::ZERO, memory: 0, fresh: false }
     }
@@ -90,6 +91,8 @@ pub struct Revision {
     capabilities: Arc<Capabilities>,
     pool: Pool<Box<Instance>>,
     gate: Gate,
+    /// Of calls that no request waits for.
+    gate_aside: Gate,
 }
 
 impl fmt::Debug for Revision {
@@ -117,7 +120,8 @@ impl Revision {
         let mut configs = configs.into_iter().map(configure).collect::<Result<Vec<_>, _>>()?;
         configs.sort_by_key(|configured| configured.config.id);
         let pool = Pool::new(loaded.budget.instances);
-        Ok(Self { loaded, configs, capabilities: Arc::new(may), pool, gate: Gate::default() })
+        let (gate, gate_aside) = (Gate::default(), Gate::default());
+        Ok(Self { loaded, configs, capabilities: Arc::new(may), pool, gate, gate_aside })
     }
 
     /// A number that no other revision in this process has.
@@ -156,7 +160,7 @@ impl Revision {
 
     /// Whether it is being left alone after too many failures.
     pub fn is_open(&self) -> bool {
-        self.gate.open.load(Ordering::Relaxed)
+        self.gate.is_open()
     }
 
     /// `routing.select`. A plugin without this hook passes.
@@ -222,8 +226,8 @@ impl Revision {
         Ok(Box::new(instance))
     }
 
-    /// One call: breaker, instance, budgets, run, judgement. `run` gives none when the plugin has no
-    /// such hook.
+    /// One call that a request waits for: breaker, instance, budgets, run, judgement. `run` gives none when
+    /// the plugin has no such hook.
     pub(crate) fn call<R, T>(
         &self,
         Occasion { exchange, config, rehearsal }: Occasion,
@@ -236,45 +240,103 @@ impl Revision {
             return Report::not_called(Err(Failure::Unconfigured { config, reason }));
         };
         let begin = Instant::now();
-        let Some(ticket) = self.gate.ask(begin, rehearsal) else {
-            return Report::not_called(Err(Failure::Open));
-        };
-        let mut fresh = false;
-        let mut memory = 0;
-        let outcome = self.lease(&mut fresh).and_then(|(mut lease, mut instance)| {
-            // What starting it took is not the call's.
-            let now = if fresh { Instant::now() } else { begin };
-            instance.begin(&self.loaded.bounded(), now, exchange, config);
-            let returned = run(&mut instance, given);
+        let Some(ticket) = self.gate.ask(begin, rehearsal) else { return Report::left_alone() };
+        let usual = self.loaded.budget.time;
+        let report = self.report(begin, usual * FRESH_START, |instance, now| {
+            instance.begin(&self.loaded.bounded(), now, usual, Some(exchange), config);
+            let returned = run(instance, given);
             instance.end();
-            memory = instance.memory();
-            let verdict = match returned {
-                None => pass,
-                Some(Err(error)) => return Err(instance.failure(&error)),
+            match returned {
+                None => Ok(pass),
+                Some(Err(error)) => Err(instance.failure(&error)),
                 Some(Ok(raw)) => {
                     let bounds = Bounds { edits: self.loaded.budget.edits };
-                    judge(raw, bounds).map_err(Failure::InvalidOutput)?
+                    judge(raw, bounds).map_err(Failure::InvalidOutput)
                 }
-            };
-            if self.may_serve_again(&instance) {
+            }
+        });
+        if !rehearsal {
+            self.gate.tell_of(begin, &ticket, &report);
+        }
+        report
+    }
+
+    /// One call that no request waits for, with a budget and a breaker of its own.
+    pub(crate) fn call_aside(
+        &self,
+        run: impl FnOnce(&mut Instance) -> Option<wasmtime::Result<()>>,
+    ) -> Report<()> {
+        let begin = Instant::now();
+        let Some(ticket) = self.gate_aside.ask(begin, false) else { return Report::left_alone() };
+        let report = self.report(begin, self.loaded.budget.startup, |instance, now| {
+            self.run_aside(instance, now, run)
+        });
+        self.gate_aside.tell_of(begin, &ticket, &report);
+        report
+    }
+
+    fn run_aside(
+        &self,
+        instance: &mut Instance,
+        now: Instant,
+        run: impl FnOnce(&mut Instance) -> Option<wasmtime::Result<()>>,
+    ) -> Result<(), Failure> {
+        let bounded = self.loaded.bounded();
+        instance.begin(&bounded, now, self.loaded.budget.aside, None, 0);
+        let returned = run(instance);
+        instance.end();
+        returned.unwrap_or(Ok(())).map_err(|error| instance.failure(&error))
+    }
+
+    /// A tick on an instance that is the background's alone.
+    pub(crate) fn tick_on(
+        &self,
+        own: &mut Option<Box<Instance>>,
+        begin: Instant,
+        now_ms: u64,
+    ) -> Report<()> {
+        let fresh = own.is_none();
+        let taken = own.take().map_or_else(|| self.start(self.loaded.budget.startup), Ok);
+        let mut memory = 0;
+        let outcome = taken.and_then(|mut instance| {
+            let now = if fresh { Instant::now() } else { begin };
+            let ran = self.run_aside(&mut instance, now, |instance| {
+                let hook = instance.interfaces.background.as_ref()?;
+                Some(hook.call_on_tick(&mut instance.store, now_ms))
+            });
+            memory = instance.memory();
+            if ran.is_ok() && instance.calls() < self.loaded.budget.calls_per_instance {
+                *own = Some(instance);
+            }
+            ran
+        });
+        Report { outcome, time: begin.elapsed(), memory, fresh }
+    }
+
+    /// Runs on a leased instance, which is kept when all went well.
+    fn report<T>(
+        &self,
+        begin: Instant,
+        fresh_start: Duration,
+        run: impl FnOnce(&mut Instance, Instant) -> Result<T, Failure>,
+    ) -> Report<T> {
+        let mut fresh = false;
+        let mut memory = 0;
+        let outcome = self.lease(&mut fresh, fresh_start).and_then(|(mut lease, mut instance)| {
+            // What starting it took is not the call's.
+            let now = if fresh { Instant::now() } else { begin };
+            let outcome = run(&mut instance, now);
+            memory = instance.memory();
+            if outcome.is_ok() && self.may_serve_again(&instance) {
                 lease.thing = Some(instance);
                 lease.keep();
             }
-            Ok(verdict)
+            outcome
         });
-        let time = begin.elapsed();
-        let end = match &outcome {
-            Ok(_) => End::Good,
-            Err(failure) if failure.blames_plugin() => End::Failed,
-            Err(_) => End::NotMade,
-        };
-        if !rehearsal {
-            self.gate.tell(begin + time, &ticket, end);
-        }
-        Report { outcome, time, memory, fresh }
+        Report { outcome, time: begin.elapsed(), memory, fresh }
     }
 
-    fn configured(&self, id: u32) -> Option<&Configured> {
+    pub(crate) fn configured(&self, id: u32) -> Option<&Configured> {
         let index = self.configs.binary_search_by_key(&id, |one| one.config.id).ok()?;
         self.configs.get(index)
     }
@@ -283,6 +345,7 @@ impl Revision {
     fn lease(
         &self,
         fresh: &mut bool,
+        fresh_start: Duration,
     ) -> Result<(Lease<'_, Box<Instance>>, Box<Instance>), Failure> {
         let Some(mut lease) = self.pool.lease() else {
             let most = self.loaded.budget.instances;
@@ -292,46 +355,12 @@ impl Revision {
             return Ok((lease, instance));
         }
         *fresh = true;
-        let instance = self.start(self.loaded.budget.time * FRESH_START)?;
+        let instance = self.start(fresh_start)?;
         Ok((lease, instance))
     }
 
     fn may_serve_again(&self, instance: &Instance) -> bool {
         self.loaded.isolation == Isolation::Pooled
             && instance.calls() < self.loaded.budget.calls_per_instance
-    }
-}
-
-/// The breaker, with a flag in front so that a plugin in good health takes no lock.
-struct Gate {
-    open: AtomicBool,
-    breaker: Mutex<Breaker>,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { open: AtomicBool::new(false), breaker: Mutex::new(Breaker::new()) }
-    }
-}
-
-impl Gate {
-    /// A rehearsal is no probe: only traffic may close a breaker.
-    fn ask(&self, now: Instant, rehearsal: bool) -> Option<Ticket> {
-        if !self.open.load(Ordering::Relaxed) {
-            return Some(Ticket::Usual);
-        }
-        if rehearsal {
-            return None;
-        }
-        self.breaker.lock().ask(now)
-    }
-
-    fn tell(&self, now: Instant, ticket: &Ticket, end: End) {
-        if *ticket == Ticket::Usual && end != End::Failed {
-            return;
-        }
-        let mut breaker = self.breaker.lock();
-        breaker.tell(now, ticket, end);
-        self.open.store(!breaker.is_closed(), Ordering::Relaxed);
     }
 }

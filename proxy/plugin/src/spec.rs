@@ -41,6 +41,8 @@ pub struct Budget {
     /// Longest run of one call; it is ended at most [`GRACE`](crate::GRACE) after that.
     /// Default 5 ms.
     pub time: Duration,
+    /// Longest run of a call that no request waits for: `access-log`, `background`. Default 1 s.
+    pub aside: Duration,
     /// Longest run of `describe`, and of starting and configuring an instance off the request path.
     /// On the request path a fresh instance gets ten times `time` instead. Default 2 s.
     pub startup: Duration,
@@ -69,6 +71,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             time: Duration::from_millis(5),
+            aside: Duration::from_secs(1),
             startup: Duration::from_secs(2),
             memory: 32 << 20,
             instances: 64,

@@ -2,7 +2,7 @@
 
 use crate::decide::Record;
 use smallvec::SmallVec;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Pieces of metadata that one request may gather; what goes beyond is dropped.
 const MAX_METADATA: usize = 64;
@@ -22,6 +22,7 @@ pub(crate) struct Exchange {
 struct Seat {
     memo: u64,
     skip_response: bool,
+    passed_over: bool,
 }
 
 impl Exchange {
@@ -39,7 +40,8 @@ impl Exchange {
 
     pub(super) fn remember(&mut self, place: usize, memo: u64, response_hooks: bool) {
         if let Some(seat) = self.seats.get_mut(place) {
-            *seat = Seat { memo, skip_response: seat.skip_response || !response_hooks };
+            seat.memo = memo;
+            seat.skip_response |= !response_hooks;
         }
     }
 
@@ -47,7 +49,14 @@ impl Exchange {
     pub(super) fn pass_over(&mut self, place: usize) {
         if let Some(seat) = self.seats.get_mut(place) {
             seat.skip_response = true;
+            seat.passed_over = true;
         }
+    }
+
+    /// Whether the plugin at `place` has nothing to do with this exchange; none where that was not found
+    /// out.
+    pub(super) fn passed_over(&self, place: usize) -> Option<bool> {
+        self.seats.get(place).map(|seat| seat.passed_over)
     }
 
     pub(super) fn memo(&self, place: usize) -> u64 {
@@ -89,9 +98,17 @@ impl Exchange {
 
     /// The request's time, taken at its first plugin.
     pub(super) fn now_ms(&mut self) -> u64 {
-        *self.now_ms.get_or_insert_with(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            since.as_millis() as u64
-        })
+        *self.now_ms.get_or_insert_with(|| unix_ms(Duration::ZERO))
     }
+
+    /// The same at the end of a request that took so long.
+    pub(super) fn began_ms(&mut self, took: Duration) -> u64 {
+        *self.now_ms.get_or_insert_with(|| unix_ms(took))
+    }
+}
+
+/// Milliseconds since the Unix epoch, so long ago.
+fn unix_ms(ago: Duration) -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.saturating_sub(ago).as_millis() as u64
 }

@@ -1,6 +1,6 @@
 //! Where a plugin's declared inputs are found in one exchange.
 
-use super::{RequestContext, ResponseContext};
+use super::{Finished, RequestContext, ResponseContext};
 use hither_plugin_host::{InputName, Inputs, Values};
 use http::{HeaderMap, header};
 use std::borrow::Cow;
@@ -44,6 +44,23 @@ impl<'a> Facts<'a> {
             client: context.client,
             service: context.service,
             region: &context.edge.region,
+            metadata,
+        }
+    }
+
+    /// Of a request that has ended.
+    pub(super) fn of_finished(
+        headers: &'a HeaderMap,
+        path: &'a str,
+        finished: &Finished<'a>,
+        metadata: &'a [(String, String)],
+    ) -> Facts<'a> {
+        Facts {
+            headers,
+            query: path.split_once('?').map_or("", |(_, query)| query),
+            client: finished.client,
+            service: finished.service,
+            region: &finished.edge.region,
             metadata,
         }
     }

@@ -9,8 +9,8 @@ use hither_config::{
     PluginPlan, Report, Source,
 };
 use hither_plugin_host::{
-    Budget, Capability, Config, Host, HostError, HostOptions, Isolation, Lent, Loaded, OnFailure,
-    Secret, Spec,
+    Budget, Capability, Config, Hook, Host, HostError, HostOptions, Isolation, Lent, Loaded,
+    OnFailure, Secret, Spec,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -119,7 +119,7 @@ impl PluginLoader {
         &self,
         wanted: &Wanted<'_>,
         before: Option<&Arc<Plugin>>,
-        metrics: impl FnOnce() -> PluginMetrics,
+        metrics: impl FnOnce(Vec<Hook>) -> PluginMetrics,
     ) -> Result<Arc<Plugin>, Report> {
         let Wanted { name, source, .. } = *wanted;
         let print = print(wanted);
@@ -137,7 +137,8 @@ impl PluginLoader {
         let revision = loaded.configure_with(configs, lent(wanted)).map_err(|error| {
             source.problem(&["plugin", name, "config"], &error.to_string(), None)
         })?;
-        Ok(Arc::new(Plugin::new(name.as_str().into(), revision, print, metrics())))
+        let metrics = metrics(revision.hooks().iter().collect());
+        Ok(Arc::new(Plugin::new(name.as_str().into(), revision, print, metrics)))
     }
 
     fn loaded(&self, wanted: &Wanted<'_>, print: &Print) -> Result<Arc<Loaded>, String> {

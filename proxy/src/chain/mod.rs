@@ -2,6 +2,8 @@
 //!
 //! The only room that calls the plugin host. It must not know Pingora: heads come as traits.
 
+mod access_log;
+mod background;
 mod environment;
 mod exchange;
 mod inputs;
@@ -13,6 +15,7 @@ mod said;
 mod when;
 mod wish;
 
+pub(crate) use access_log::Finished;
 pub(crate) use environment::PluginEnvironment;
 pub(crate) use exchange::Exchange;
 pub(crate) use load::{Attachments, PluginLoader, Wanted};
@@ -33,6 +36,7 @@ use std::sync::Arc;
 pub(crate) struct Chain {
     links: Box<[Link]>,
     watches_responses: bool,
+    watches_ends: bool,
 }
 
 /// A plugin as one service uses it.
@@ -65,8 +69,9 @@ pub(crate) enum ResponseOutcome {
 
 impl Chain {
     pub(crate) fn new(links: Vec<Link>) -> Chain {
-        let watches_responses = links.iter().any(|link| link.plugin.serves(Hook::ResponseFilter));
-        Chain { links: links.into(), watches_responses }
+        let any = |hook| links.iter().any(|link: &Link| link.plugin.serves(hook));
+        let (watches_responses, watches_ends) = (any(Hook::ResponseFilter), any(Hook::AccessLog));
+        Chain { links: links.into(), watches_responses, watches_ends }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,10 +1,12 @@
 //! A plugin that serves: its revision, what its failure means, and its instruments.
 
+use super::access_log::Log;
+use super::background::Ticks;
 use super::load::Print;
 use crate::telemetry::PluginMetrics;
 use hither_plugin_host::{Failure, Hook, OnFailure, Report, Revision};
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// At most one log line about a failing plugin in this time.
@@ -16,8 +18,12 @@ pub(crate) struct Plugin {
     pub(crate) revision: Arc<Revision>,
     /// What it was loaded from.
     pub(super) print: Print,
-    metrics: PluginMetrics,
+    pub(super) metrics: PluginMetrics,
     health: Mutex<Health>,
+    /// Once it serves, and if it wants to be told of ends.
+    log: OnceLock<Log>,
+    /// While it is the one that serves, and if it has a background.
+    ticks: Mutex<Option<Ticks>>,
 }
 
 /// A call that failed, and what that means for the request.
@@ -42,7 +48,46 @@ impl Plugin {
         print: Print,
         metrics: PluginMetrics,
     ) -> Plugin {
-        Plugin { name, revision, print, metrics, health: Mutex::default() }
+        let (health, log, ticks) = (Mutex::default(), OnceLock::new(), Mutex::default());
+        Plugin { name, revision, print, metrics, health, log, ticks }
+    }
+
+    /// It serves from now on: what it does beside requests begins. One that served before goes on.
+    pub(crate) fn begin(self: &Arc<Self>) {
+        if !(self.serves(Hook::AccessLog) || self.serves(Hook::Background)) {
+            return;
+        }
+        let mut ticks = self.ticks.lock();
+        let begun = match self.log.get() {
+            None if self.serves(Hook::AccessLog) => {
+                Log::start(self).map(|log| drop(self.log.set(log)))
+            }
+            _ => Ok(()),
+        };
+        let begun = begun.and_then(|()| match &*ticks {
+            None => Ticks::start(self).map(|started| *ticks = started),
+            Some(_) => Ok(()),
+        });
+        if let Err(error) = begun {
+            tracing::error!(plugin = %self.name, %error, "a plugin's thread could not be started");
+        }
+    }
+
+    /// Another revision serves: the background ends. Exchanges that began here are told of here.
+    pub(crate) fn retire(&self) {
+        *self.ticks.lock() = None;
+    }
+
+    /// The process ends: hands over what the plugin has not been told yet. Blocks.
+    pub(crate) fn finish(&self) {
+        self.retire();
+        if let Some(log) = self.log.get() {
+            log.finish();
+        }
+    }
+
+    pub(super) fn log(&self) -> Option<&Log> {
+        self.log.get()
     }
 
     pub(super) fn serves(&self, hook: Hook) -> bool {

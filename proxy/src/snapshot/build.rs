@@ -71,6 +71,7 @@ impl Builder {
             services.push(self.service(name, service, before, &plugins, fleet)?);
             routes.add(&service.hosts, &service.path_prefix, place);
         }
+        settle.push(begin(&plugins, previous));
         let limiters = previous.map(|snapshot| &snapshot.limiters);
         let limiters = Limiters::next(limiters, &plan.limiters, self.clock, &self.telemetry)
             .map_err(|error| Rejection::Other(error.to_string()))?;
@@ -112,7 +113,7 @@ impl Builder {
             let Some(bytes) = materials.plugins.get(name.as_str()) else { continue };
             let attachments = Attachments::of(name, plan, &materials.plan);
             let before = previous.and_then(|snapshot| snapshot.plugin(name));
-            let metrics = || self.telemetry.plugin(name);
+            let metrics = |hooks: Vec<_>| self.telemetry.plugin(name, &hooks);
             let wanted = Wanted {
                 name,
                 plan,
@@ -193,6 +194,21 @@ impl Builder {
             max_body: plan.max_body.map(|size| size.bytes()),
         }))
     }
+}
+
+/// What plugins do beside requests follows the swap: begins where they are new, ends where they are gone.
+fn begin(
+    plugins: &BTreeMap<Name, Attached>,
+    previous: Option<&Snapshot>,
+) -> Box<dyn FnOnce() + Send> {
+    let new: Vec<_> = plugins.values().map(|attached| attached.plugin.clone()).collect();
+    let before = previous.iter().flat_map(|snapshot| &snapshot.plugins);
+    let gone: Vec<_> =
+        before.filter(|old| !new.iter().any(|new| Arc::ptr_eq(new, old))).cloned().collect();
+    Box::new(move || {
+        gone.iter().for_each(|plugin| plugin.retire());
+        new.iter().for_each(Plugin::begin);
+    })
 }
 
 /// What runs still counts under another allowance.

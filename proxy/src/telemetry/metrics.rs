@@ -45,6 +45,7 @@ pub(super) struct Metrics {
     faults: IntCounterVec,
     plugin_calls: IntCounterVec,
     plugin_time: HistogramVec,
+    summaries_dropped: IntCounterVec,
     pub(super) app_concurrency: IntGaugeVec,
     pub(super) instance_band: IntGaugeVec,
     pub(super) instance_rtt: GaugeVec,
@@ -175,6 +176,12 @@ impl Metrics {
                 &["plugin", "hook", "outcome"],
                 r
             )?,
+            summaries_dropped: counters!(
+                "hither_plugin_summaries_dropped_total",
+                "Ended exchanges of which a plugin's access-log hook was not told.",
+                &["plugin"],
+                r
+            )?,
             plugin_time: times(
                 r,
                 "hither_plugin_call_duration_seconds",
@@ -294,7 +301,7 @@ impl Metrics {
         })
     }
 
-    pub(super) fn for_plugin(&self, plugin: &str) -> PluginMetrics {
+    pub(super) fn for_plugin(&self, plugin: &str, hooks: &[Hook]) -> PluginMetrics {
         let hook = |hook: Hook| HookMetrics {
             ok: self.plugin_calls.with_label_values(&[plugin, hook.name(), "ok"]),
             time: self.plugin_time.with_label_values(&[plugin, hook.name()]),
@@ -302,7 +309,8 @@ impl Metrics {
         PluginMetrics {
             plugin: plugin.to_owned(),
             calls: self.plugin_calls.clone(),
-            hooks: Hook::ALL.map(hook),
+            summaries_dropped: self.summaries_dropped.clone(),
+            hooks: Hook::ALL.map(|one| hooks.contains(&one).then(|| hook(one))),
         }
     }
 
@@ -416,13 +424,14 @@ struct HookMetrics {
 pub(crate) struct PluginMetrics {
     plugin: String,
     calls: IntCounterVec,
-    hooks: [HookMetrics; Hook::ALL.len()],
+    summaries_dropped: IntCounterVec,
+    hooks: [Option<HookMetrics>; Hook::ALL.len()],
 }
 
 impl PluginMetrics {
     /// A hook was called: `outcome` is "ok" or the failure's name.
     pub(crate) fn called(&self, hook: Hook, time: Duration, outcome: Result<(), &str>) {
-        let metrics = &self.hooks[hook as usize];
+        let Some(metrics) = &self.hooks[hook as usize] else { return };
         match outcome {
             Ok(()) => metrics.ok.inc(),
             Err(failure) => {
@@ -430,5 +439,12 @@ impl PluginMetrics {
             }
         }
         metrics.time.observe(time.as_secs_f64());
+    }
+
+    /// So many summaries never reached it, or were lost with a call that failed.
+    pub(crate) fn summaries_dropped(&self, many: u64) {
+        if many > 0 {
+            self.summaries_dropped.with_label_values(&[self.plugin.as_str()]).inc_by(many);
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) use metrics::{PluginMetrics, ServiceMetrics};
 
 use crate::fault::Fault;
 use crate::serve::RequestId;
-use hither_plugin_host::Metric;
+use hither_plugin_host::{Hook, Metric};
 use metrics::Metrics;
 use parking_lot::Mutex;
 use plugin_metrics::PluginMetricRegistry;
@@ -73,9 +73,9 @@ impl Telemetry {
         self.metrics.for_limiter(name)
     }
 
-    /// The instruments of one plugin.
-    pub(crate) fn plugin(&self, name: &str) -> PluginMetrics {
-        self.metrics.for_plugin(name)
+    /// The instruments of one plugin with these hooks.
+    pub(crate) fn plugin(&self, name: &str, hooks: &[Hook]) -> PluginMetrics {
+        self.metrics.for_plugin(name, hooks)
     }
 
     /// The instruments that a plugin declares for itself.

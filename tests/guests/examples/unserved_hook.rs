@@ -1,12 +1,12 @@
 //! Has a hook of the contract that the host does not serve yet.
 #![allow(missing_docs, unsafe_code, reason = "generated")]
 
-use exports::hither::plugin::{background, lifecycle};
+use exports::hither::plugin::{cache_policy, lifecycle};
 
 hither_plugin::wit_bindgen::generate!({
     inline: "
         package hither:raw;
-        world raw { export hither:plugin/lifecycle@0.1.0; export hither:plugin/background@0.1.0; }
+        world raw { export hither:plugin/lifecycle@0.1.0; export hither:plugin/cache-policy@0.1.0; }
     ",
     path: "../../wit",
     world: "hither:raw/raw",
@@ -28,8 +28,14 @@ impl lifecycle::Guest for Guest {
     fn release(_: u32) {}
 }
 
-impl background::Guest for Guest {
-    fn on_tick(_: u64) {}
+impl cache_policy::Guest for Guest {
+    fn on_lookup(_: cache_policy::Request) -> cache_policy::Lookup {
+        cache_policy::Lookup::ByStandard
+    }
+
+    fn on_store(_: cache_policy::Response, _: u64) -> cache_policy::Storage {
+        cache_policy::Storage::ByStandard
+    }
 }
 
 export!(Guest);

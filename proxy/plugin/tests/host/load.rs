@@ -85,7 +85,7 @@ fn another_version_of_the_contract_is_named() {
 fn a_hook_that_is_not_served_is_named() {
     let (host, _) = host();
     let text = refused(&host, spec("unserved_hook")).to_string();
-    assert!(text.contains("background@0.1.0"), "{text}");
+    assert!(text.contains("cache-policy@0.1.0"), "{text}");
     assert!(text.contains("not serve yet"), "{text}");
 }
 

@@ -6,6 +6,7 @@
     reason = "a test ends where its scene cannot be set"
 )]
 
+mod aside;
 mod calls;
 mod capabilities;
 mod failure;

@@ -1,5 +1,7 @@
 //! The end of a request: its place is given back and its event told.
 
+use crate::chain::Finished;
+use crate::fault::Fault;
 use crate::serve::ctx::Ctx;
 use crate::serve::message;
 use crate::shared::Shared;
@@ -34,7 +36,7 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
             .as_deref()
             .unwrap_or_else(|| head.uri.path_and_query().map_or("/", |target| target.as_str())),
         protocol: protocol(head.version),
-        status: written.or(fault.map(|fault| fault.status())).unwrap_or(499),
+        status: status(written, fault),
         fault,
         limit: failure.and_then(|failure| failure.limit.as_ref()).map(|limit| &*limit.name),
         plugin: failure.and_then(|failure| failure.plugin.as_deref()),
@@ -46,7 +48,37 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
         traceparent,
         metadata: ctx.exchange.metadata(),
     });
+    tell_plugins(session, ctx, written);
     ctx.place = None;
+}
+
+/// The same for plugins that want to know, as far as they may.
+fn tell_plugins(session: &Session, ctx: &mut Ctx, written: Option<u16>) {
+    if !ctx.sight.service().is_some_and(|service| service.chain.watches_ends()) {
+        return;
+    }
+    let mut exchange = std::mem::take(&mut ctx.exchange);
+    let Some(service) = ctx.sight.service() else { return };
+    let fault = ctx.failure.as_ref().map(|failure| failure.fault);
+    let finished = Finished {
+        exchange: ctx.id.exchange(),
+        client: ctx.client,
+        service: &service.name,
+        edge: ctx.sight.edge(),
+        duration: ctx.times.total,
+        upstream: ctx.times.app.unwrap_or_default(),
+        status: status(written, fault),
+        request_bytes: ctx.body_bytes,
+        response_bytes: session.body_bytes_sent() as u64,
+        instance: ctx.instance().map(|instance| (instance.id(), instance.region())),
+        fault: fault.map_or("", Fault::reason),
+    };
+    service.chain.on_complete(session.req_header(), &finished, &mut exchange);
+}
+
+/// What was written, else what would have been; 499 where the client left first.
+fn status(written: Option<u16>, fault: Option<Fault>) -> u16 {
+    written.or(fault.map(Fault::status)).unwrap_or(499)
 }
 
 fn protocol(version: Version) -> &'static str {

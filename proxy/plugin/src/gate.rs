@@ -1,0 +1,58 @@
+//! The breaker as calls meet it. It knows no plugin.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::breaker::{Breaker, End, Ticket};
+use crate::revision::Report;
+
+/// The breaker, with a flag in front so that a plugin in good health takes no lock.
+pub(crate) struct Gate {
+    open: AtomicBool,
+    breaker: Mutex<Breaker>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { open: AtomicBool::new(false), breaker: Mutex::new(Breaker::new()) }
+    }
+}
+
+impl Gate {
+    /// A rehearsal is no probe: only traffic may close a breaker.
+    pub(crate) fn ask(&self, now: Instant, rehearsal: bool) -> Option<Ticket> {
+        if !self.open.load(Ordering::Relaxed) {
+            return Some(Ticket::Usual);
+        }
+        if rehearsal {
+            return None;
+        }
+        self.breaker.lock().ask(now)
+    }
+
+    /// How a call with a ticket went.
+    pub(crate) fn tell_of<T>(&self, begin: Instant, ticket: &Ticket, report: &Report<T>) {
+        let end = match &report.outcome {
+            Ok(_) => End::Good,
+            Err(failure) if failure.blames_plugin() => End::Failed,
+            Err(_) => End::NotMade,
+        };
+        self.tell(begin + report.time, ticket, end);
+    }
+
+    /// Whether it lets nothing pass now, but for a probe.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, now: Instant, ticket: &Ticket, end: End) {
+        if *ticket == Ticket::Usual && end != End::Failed {
+            return;
+        }
+        let mut breaker = self.breaker.lock();
+        breaker.tell(now, ticket, end);
+        self.open.store(!breaker.is_closed(), Ordering::Relaxed);
+    }
+}
