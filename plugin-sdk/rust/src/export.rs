@@ -45,6 +45,14 @@ pub(crate) fn read<P: Plugin>(json: &[u8]) -> Result<P, String> {
     P::configure(config)
 }
 
+fn extra<P: Plugin>() -> Vec<types::Pair> {
+    let mut extra = vec![types::Pair { name: "tick".to_owned(), value: P::TICK.to_owned() }];
+    if P::BY_INPUTS {
+        extra.push(types::Pair { name: "verdicts".to_owned(), value: "by-inputs".to_owned() });
+    }
+    extra
+}
+
 impl<P: Configured> lifecycle::Guest for Adapter<P> {
     fn describe() -> lifecycle::Manifest {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -60,7 +68,7 @@ impl<P: Configured> lifecycle::Guest for Adapter<P> {
             response_inputs: owned(P::RESPONSE_INPUTS),
             metrics: P::METRICS.iter().map(metric).collect(),
             config_schema: P::CONFIG_SCHEMA.to_owned(),
-            extra: vec![types::Pair { name: "tick".to_owned(), value: P::TICK.to_owned() }],
+            extra: extra::<P>(),
         }
     }
 

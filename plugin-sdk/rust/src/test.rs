@@ -194,7 +194,30 @@ impl<P: Plugin> RequestBuilder<'_, P> {
     /// The request.
     pub fn build(mut self) -> Request {
         self.raw.inputs = self.given.declared(P::REQUEST_INPUTS);
+        if P::BY_INPUTS {
+            self.raw = types::Request {
+                config: self.raw.config,
+                inputs: self.raw.inputs,
+                ..blank_request()
+            };
+        }
         Request::new(self.raw, P::REQUEST_INPUTS)
+    }
+}
+
+/// What a plugin that goes by its inputs is shown of everything else.
+fn blank_request() -> types::Request {
+    types::Request {
+        exchange: 0,
+        now_ms: 0,
+        config: 0,
+        method: Method::Get,
+        protocol: Protocol::Http11,
+        tls: false,
+        end_of_stream: false,
+        authority: String::new(),
+        path: String::new(),
+        inputs: Vec::new(),
     }
 }
 
@@ -217,6 +240,9 @@ impl<P: Plugin> ResponseBuilder<'_, P> {
     /// The response.
     pub fn build(mut self) -> Response {
         self.raw.inputs = self.given.declared(P::RESPONSE_INPUTS);
+        if P::BY_INPUTS {
+            self.raw = types::Response { exchange: 0, now_ms: 0, end_of_stream: false, ..self.raw };
+        }
         Response::new(self.raw, P::RESPONSE_INPUTS)
     }
 }

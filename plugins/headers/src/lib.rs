@@ -59,6 +59,7 @@ pub struct Headers {
 #[plugin(request_filter, response_filter)]
 impl Plugin for Headers {
     type Config = Config;
+    const BY_INPUTS: bool = true;
     const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn configure(config: Config) -> Result<Self, String> {

@@ -46,6 +46,7 @@ pub struct TenantRouter {
 impl Plugin for TenantRouter {
     type Config = Config;
     const REQUEST_INPUTS: &'static [&'static str] = &[TENANT];
+    const BY_INPUTS: bool = true;
     const CONFIG_SCHEMA: &'static str = include_str!("../schema.json");
 
     fn configure(config: Config) -> Result<Self, String> {

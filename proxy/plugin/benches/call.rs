@@ -94,6 +94,7 @@ fn calls(criterion: &mut Criterion) {
     for (name, guest, isolation) in [
         ("no-op", "noop", Isolation::Pooled),
         ("route by 2 inputs", "route2", Isolation::Pooled),
+        ("route by 2 inputs, remembered", "route2_by_inputs", Isolation::Pooled),
         ("route by 5 inputs", "route5", Isolation::Pooled),
         ("fresh instance, 2 inputs", "route2", Isolation::PerRequest),
     ] {

@@ -15,7 +15,15 @@ const LARGEST: usize = 128 << 20;
 #[derive(Debug)]
 pub(crate) struct Admitted<'a> {
     pub(crate) component: Cow<'a, [u8]>,
+    pub(crate) surface: Allowed,
+}
+
+/// What an admitted component exports and imports, as far as it is ours.
+#[derive(Debug)]
+pub(crate) struct Allowed {
     pub(crate) hooks: Hooks,
+    /// In the order of the type, each once.
+    pub(crate) needs: Vec<Capability>,
 }
 
 /// Turns a core module into a component where needed, and checks it against the grants.
@@ -25,8 +33,8 @@ pub(crate) fn admit<'a>(bytes: &'a [u8], grants: &[Capability]) -> Result<Admitt
         Outline::Module => Cow::Owned(encode(bytes)?),
     };
     let surface = Surface::read(&component)?;
-    let hooks = surface.check(grants)?;
-    Ok(Admitted { component, hooks })
+    let surface = surface.check(grants)?;
+    Ok(Admitted { component, surface })
 }
 
 enum Outline {
@@ -127,7 +135,7 @@ impl Surface {
     }
 
     /// All problems at once.
-    fn check(&self, grants: &[Capability]) -> Result<Hooks, LoadError> {
+    fn check(&self, grants: &[Capability]) -> Result<Allowed, LoadError> {
         let mut problems = Vec::new();
         let mut needed = Vec::new();
         let mut wasi = Vec::new();
@@ -148,13 +156,17 @@ impl Surface {
         let missing: Vec<_> =
             needed.iter().copied().filter(|capability| !grants.contains(capability)).collect();
         if !missing.is_empty() {
-            problems.push(Problem::Grants { missing, needed });
+            problems.push(Problem::Grants { missing, needed: needed.clone() });
         }
         if !wasi.is_empty() {
             problems.push(Problem::Wasi(wasi));
         }
         let hooks = self.hooks(&mut problems);
-        if problems.is_empty() { Ok(hooks) } else { Err(LoadError::Refused(problems)) }
+        if problems.is_empty() {
+            Ok(Allowed { hooks, needs: needed })
+        } else {
+            Err(LoadError::Refused(problems))
+        }
     }
 
     fn hooks(&self, problems: &mut Vec<Problem>) -> Hooks {
@@ -229,7 +241,7 @@ mod tests {
             panic!("it was admitted");
         };
         assert_eq!(problems, [Problem::NoLifecycle, Problem::NoHook]);
-        assert!(surface(&[], &GOOD).check(&[]).unwrap().contains(Hook::Routing));
+        assert!(surface(&[], &GOOD).check(&[]).unwrap().hooks.contains(Hook::Routing));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Judges what a guest returned: every name, value, status, path and amount, so that a verdict can be
 //! applied without failing and nothing malformed or misframed can reach the wire. Pure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
@@ -48,12 +49,12 @@ pub(crate) struct Bounds {
 pub(crate) fn routing(raw: wire::Decision, bounds: Bounds) -> Result<Routing, Wrong> {
     Ok(match raw {
         wire::Decision::Pass => Routing::Pass,
-        wire::Decision::Respond(raw) => Routing::Respond(reply(raw, bounds)?),
+        wire::Decision::Respond(raw) => Routing::Respond(Arc::new(reply(raw, bounds)?)),
         wire::Decision::Route(raw) => {
             if raw.affinity.len() > LONGEST_AFFINITY {
                 return Err(format!("affinity is longer than {LONGEST_AFFINITY} bytes"));
             }
-            Routing::Route(Box::new(Target {
+            Routing::Route(Arc::new(Target {
                 service: raw.service.map(|name| short("service", name)).transpose()?,
                 require: pairs("require", raw.require)?,
                 prefer: pairs("prefer", raw.prefer)?,
@@ -71,10 +72,12 @@ pub(crate) fn routing(raw: wire::Decision, bounds: Bounds) -> Result<Routing, Wr
 pub(crate) fn request(raw: types::RequestVerdict, bounds: Bounds) -> Result<RequestVerdict, Wrong> {
     Ok(match raw {
         types::RequestVerdict::Pass => RequestVerdict::Pass,
-        types::RequestVerdict::Respond(raw) => RequestVerdict::Respond(reply(raw, bounds)?),
+        types::RequestVerdict::Respond(raw) => {
+            RequestVerdict::Respond(Arc::new(reply(raw, bounds)?))
+        }
         types::RequestVerdict::Next(raw) => {
             no_body("request-body", raw.body)?;
-            RequestVerdict::Next(Box::new(RequestPatch {
+            RequestVerdict::Next(Arc::new(RequestPatch {
                 edits: optional_edits(raw.edits, bounds)?,
                 path: raw.path.map(path).transpose()?,
                 authority: raw.authority.map(authority).transpose()?,
@@ -92,10 +95,12 @@ pub(crate) fn response(
 ) -> Result<ResponseVerdict, Wrong> {
     Ok(match raw {
         types::ResponseVerdict::Pass => ResponseVerdict::Pass,
-        types::ResponseVerdict::Respond(raw) => ResponseVerdict::Respond(reply(raw, bounds)?),
+        types::ResponseVerdict::Respond(raw) => {
+            ResponseVerdict::Respond(Arc::new(reply(raw, bounds)?))
+        }
         types::ResponseVerdict::Next(raw) => {
             no_body("response-body", raw.body)?;
-            ResponseVerdict::Next(Box::new(ResponsePatch {
+            ResponseVerdict::Next(Arc::new(ResponsePatch {
                 status: raw.status.map(status).transpose()?,
                 edits: optional_edits(raw.edits, bounds)?,
                 metadata: pairs("metadata", raw.metadata)?,

@@ -13,7 +13,7 @@ use crate::engine::LARGEST_MEMORY;
 use crate::exports::Exports;
 use crate::fault::{ConfigureError, Failure, LoadError, bounded};
 use crate::guest::Guest;
-use crate::hook::{Hook, Hooks};
+use crate::hook::{Capability, Hook, Hooks};
 use crate::host::Inner;
 use crate::instance::{Bounded, Instance};
 use crate::lent::Lent;
@@ -54,7 +54,7 @@ impl Loaded {
         check_budget(&spec.budget)?;
         let admitted = admit(&spec.bytes, &spec.grants)?;
         let component = compile(&host.engine, host.cache.as_ref(), &admitted.component)?;
-        let hooks = admitted.hooks;
+        let hooks = admitted.surface.hooks;
         let refuse = |error: wasmtime::Error| LoadError::Compile(bounded(&format!("{error:#}")));
         let mut linker = Linker::new(&host.engine);
         capability::link(&mut linker, &spec.grants).map_err(refuse)?;
@@ -66,6 +66,7 @@ impl Loaded {
             let why = "it exports `background`, so its `extra` must hold a tick, such as (\"tick\", \"1s\")";
             return Err(LoadError::Manifest(why.to_owned()));
         }
+        check_by_inputs(&manifest, &admitted.surface.needs)?;
         let memory = host.memory(&spec.name, spec.budget.store);
         Ok(Self {
             host,
@@ -179,6 +180,19 @@ fn describe(
         .and_then(|mut instance| instance.describe(&bounded))
         .map_err(LoadError::Describe)?;
     Manifest::read(raw).map_err(LoadError::Manifest)
+}
+
+/// A remembered verdict is given without a call, so whatever else a call does would not be done.
+fn check_by_inputs(manifest: &Manifest, needs: &[Capability]) -> Result<(), LoadError> {
+    if !manifest.by_inputs || needs.is_empty() {
+        return Ok(());
+    }
+    let needs =
+        needs.iter().map(|need| format!("`{}`", need.name())).collect::<Vec<_>>().join(", ");
+    Err(LoadError::Manifest(format!(
+        "extra says that verdicts are `by-inputs`, but it imports {needs}: a verdict that is \
+         remembered would neither ask nor tell the host anything"
+    )))
 }
 
 fn check_digest(spec: &Spec) -> Result<String, LoadError> {

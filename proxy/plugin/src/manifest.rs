@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::contract::exports::hither::plugin::lifecycle as wire;
-use crate::contract::hither::plugin::types;
+use crate::contract::hither::plugin::types::{self, Pair};
 use crate::input::InputPattern;
 
 const LONGEST_NAME: usize = 64;
@@ -30,6 +30,9 @@ pub struct Manifest {
     pub config_schema: Option<serde_json::Value>,
     /// From one `background.on-tick` to the next, where it says.
     pub tick: Option<Duration>,
+    /// Its verdicts follow from its configuration and what it is given by the inputs that it declares
+    /// (and, for a response, from status and memo), so that the host may remember them.
+    pub by_inputs: bool,
 }
 
 /// A declared metric.
@@ -70,6 +73,7 @@ impl Manifest {
             metrics: metrics(raw.metrics)?,
             config_schema: schema(&raw.config_schema)?,
             tick: tick(&raw.extra)?,
+            by_inputs: by_inputs(&raw.extra)?,
         })
     }
 }
@@ -116,6 +120,19 @@ fn metrics(raw: Vec<wire::Metric>) -> Result<Vec<Metric>, String> {
         read.push(Metric { name, kind, help });
     }
     Ok(read)
+}
+
+/// `("verdicts", "by-inputs")`. Other names of `extra` are for other hosts, and nobody's mistake.
+fn by_inputs(extra: &[Pair]) -> Result<bool, String> {
+    let mut said = extra.iter().filter(|pair| pair.name == "verdicts").map(|pair| &*pair.value);
+    match (said.next(), said.next()) {
+        (None, _) => Ok(false),
+        (Some("by-inputs"), None) => Ok(true),
+        (Some(other), _) => {
+            let shown = crate::fault::bounded(other);
+            Err(format!("extra says `verdicts` is {shown:?}; once `by-inputs` is what can be said"))
+        }
+    }
 }
 
 fn schema(text: &str) -> Result<Option<serde_json::Value>, String> {
@@ -179,6 +196,21 @@ mod tests {
         manifest.request_inputs = vec!["moon.phase".to_owned()];
         let error = Manifest::read(manifest).unwrap_err();
         assert!(error.contains("moon.phase"), "{error}");
+    }
+
+    #[test]
+    fn verdicts_are_by_inputs_where_it_is_said_so() {
+        let by_inputs = |values: &[&str]| {
+            let pair = |value: &&str| Pair { name: "verdicts".into(), value: (*value).into() };
+            let mut manifest = raw();
+            manifest.extra = values.iter().map(pair).collect();
+            manifest.extra.push(Pair { name: "of-another-host".into(), value: "x".into() });
+            Manifest::read(manifest).map(|manifest| manifest.by_inputs)
+        };
+        assert_eq!(by_inputs(&[]), Ok(false));
+        assert_eq!(by_inputs(&["by-inputs"]), Ok(true));
+        assert!(by_inputs(&["by-moon"]).unwrap_err().contains("by-moon"));
+        assert!(by_inputs(&["by-inputs", "by-inputs"]).is_err());
     }
 
     #[test]

@@ -1,20 +1,13 @@
 //! Idle instances, kept so that threads rarely meet: each has a shelf of its own and looks at the
 //! others' only when its own is empty. It knows nothing of what it keeps.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
-
-const SHELVES: usize = 16;
-
-/// One shelf per cache line, so that neighbours do not slow each other.
-#[repr(align(128))]
-struct Shelf<T>(Mutex<Vec<T>>);
+use crate::shelf::Shelves;
 
 /// At most `limit` things, idle ones on shelves.
 pub(crate) struct Pool<T> {
-    shelves: [Shelf<T>; SHELVES],
+    shelves: Shelves<Vec<T>>,
     live: AtomicUsize,
     limit: usize,
 }
@@ -28,20 +21,13 @@ pub(crate) struct Lease<'a, T> {
 
 impl<T> Pool<T> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            shelves: std::array::from_fn(|_| Shelf(Mutex::default())),
-            live: AtomicUsize::new(0),
-            limit,
-        }
+        Self { shelves: Shelves::default(), live: AtomicUsize::new(0), limit }
     }
 
     /// An idle thing, else the right to make one, else none.
     pub(crate) fn lease(&self) -> Option<Lease<'_, T>> {
-        let own = own_shelf();
-        let thing = (0..SHELVES).find_map(|step| {
-            // An empty pool is rare, so looking everywhere costs little on the whole.
-            self.shelves[(own + step) % SHELVES].0.lock().pop()
-        });
+        // An empty pool is rare, so looking everywhere costs little on the whole.
+        let thing = self.shelves.all().find_map(|shelf| shelf.lock().pop());
         if thing.is_none() {
             let place = |live: usize| (live < self.limit).then_some(live + 1);
             self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, place).ok()?;
@@ -59,7 +45,7 @@ impl<T> Lease<'_, T> {
     /// Puts the thing back for the next call.
     pub(crate) fn keep(mut self) {
         if let Some(thing) = self.thing.take() {
-            self.pool.shelves[own_shelf()].0.lock().push(thing);
+            self.pool.shelves.own().lock().push(thing);
             // Its place stays taken.
             std::mem::forget(self);
         }
@@ -72,19 +58,6 @@ impl<T> Drop for Lease<'_, T> {
         self.thing = None;
         self.pool.live.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn own_shelf() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    OWN.with(|own| {
-        if own.get() == usize::MAX {
-            own.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHELVES);
-        }
-        own.get()
-    })
 }
 
 #[cfg(test)]

@@ -97,16 +97,43 @@ impl<'a> Values<'a> {
         values
     }
 
-    pub(crate) fn into_values(self) -> impl Iterator<Item = (u16, Cow<'a, [u8]>)> {
         self.values.into_iter()
     }
 
+    /// Each value, with the place of its input in the manifest.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        self.values.iter().map(|(slot, value)| (*slot, &**value))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn given(values: impl Iterator<Item = (u16, Vec<u8>)>) -> Values<'static> {
+        let values = values.map(|(slot, value)| (slot, Cow::Owned(value))).collect();
+        Values { slot: 0, values }
+    }
+
     pub(crate) fn lowered(&self) -> SmallVec<[types::Input<'_>; 8]> {
-        self.values.iter().map(|(slot, value)| types::Input { slot: *slot, value }).collect()
+        self.iter().map(|(slot, value)| types::Input { slot, value }).collect()
     }
 }
 
 impl RequestHead<'_> {
+    /// As a plugin sees it that goes by its declared inputs alone.
+    pub(crate) fn blank(&self) -> RequestHead<'_> {
+        RequestHead {
+            exchange: 0,
+            now_ms: 0,
+            config: self.config,
+            rehearsal: self.rehearsal,
+            method: &Method::GET,
+            protocol: Protocol::Http11,
+            tls: false,
+            end_of_stream: false,
+            authority: "",
+            path: "",
+            inputs: self.inputs,
+        }
+    }
+
     pub(crate) fn lowered<'a>(&'a self, inputs: &'a [types::Input<'a>]) -> types::Request<'a> {
         types::Request {
             exchange: self.exchange,
@@ -129,6 +156,19 @@ impl RequestHead<'_> {
 }
 
 impl ResponseHead<'_> {
+    /// As a plugin sees it that goes by status, memo and its declared inputs alone.
+    pub(crate) fn blank(&self) -> ResponseHead<'_> {
+        ResponseHead {
+            exchange: 0,
+            now_ms: 0,
+            config: self.config,
+            status: self.status,
+            from_cache: false,
+            end_of_stream: false,
+            inputs: self.inputs,
+        }
+    }
+
     pub(crate) fn lowered<'a>(&self, inputs: &'a [types::Input<'a>]) -> types::Response<'a> {
         types::Response {
             exchange: self.exchange,

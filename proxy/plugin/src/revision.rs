@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::capability::Capabilities;
+use crate::contract::hither::plugin::types;
 use crate::fault::{ConfigureError, Failure};
 use crate::gate::Gate;
 use crate::guest::Guest;
@@ -17,6 +18,7 @@ use crate::lent::Lent;
 use crate::loaded::Loaded;
 use crate::manifest::Manifest;
 use crate::pool::{Lease, Pool};
+use crate::recall::{Question, Recall, Recalled, Verdict};
 use crate::request::{RequestHead, ResponseHead, Values};
 use crate::spec::{Config, Isolation};
 use crate::verdict::{RequestVerdict, ResponseVerdict, Routing};
@@ -36,6 +38,9 @@ pub struct Report<T> {
     pub memory: usize,
     /// Whether an instance had to be started for it.
     pub fresh: bool,
+    /// Whether the plugin was not called, because it had said so before and its verdicts follow from
+    /// its inputs.
+    pub remembered: bool,
 }
 
 impl<T> Report<T> {
@@ -44,7 +49,21 @@ impl<T> Report<T> {
     }
 
     fn not_called(outcome: Result<T, Failure>) -> Self {
-        Self { outcome, time: Duration::ZERO, memory: 0, fresh: false }
+        Self { outcome, time: Duration::ZERO, memory: 0, fresh: false, remembered: false }
+    }
+
+    fn unconfigured(config: u32) -> Self {
+        let reason = "this revision was not given it".to_owned();
+        Self::not_called(Err(Failure::Unconfigured { config, reason }))
+    }
+
+    /// How long the plugin was asked; none where it needed not be.
+    pub fn called_for(&self) -> Option<Duration> {
+        (!self.remembered).then_some(self.time)
+    }
+
+    fn remembered(verdict: T) -> Self {
+        Self { remembered: true, ..Self::not_called(Ok(verdict)) }
     }
 }
 
@@ -60,6 +79,18 @@ impl RequestHead<'_> {
     pub(crate) fn occasion(&self) -> Occasion {
         Occasion { exchange: self.exchange, config: self.config, rehearsal: self.rehearsal }
     }
+}
+
+impl ResponseHead<'_> {
+    fn occasion(&self) -> Occasion {
+        Occasion { exchange: self.exchange, config: self.config, rehearsal: false }
+    }
+}
+
+/// What is particular to a hook, but for the call itself.
+struct Ask<R, T> {
+    recall: fn(&Recalled) -> &Recall<T>,
+    judge: fn(R, Bounds) -> Result<T, Wrong>,
 }
 
 /// One configuration, and the inputs that its calls are given.
@@ -93,6 +124,8 @@ pub struct Revision {
     gate: Gate,
     /// Of calls that no request waits for.
     gate_aside: Gate,
+    /// Where verdicts are by inputs.
+    recalled: Option<Box<Recalled>>,
 }
 
 impl fmt::Debug for Revision {
@@ -120,8 +153,9 @@ impl Revision {
         let mut configs = configs.into_iter().map(configure).collect::<Result<Vec<_>, _>>()?;
         configs.sort_by_key(|configured| configured.config.id);
         let pool = Pool::new(loaded.budget.instances);
-        let (gate, gate_aside) = (Gate::default(), Gate::default());
-        Ok(Self { loaded, configs, capabilities: Arc::new(may), pool, gate, gate_aside })
+        let recalled = loaded.manifest().by_inputs.then(Box::default);
+        let (capabilities, gate, gate_aside) = (Arc::new(may), Gate::default(), Gate::default());
+        Ok(Self { loaded, configs, capabilities, pool, gate, gate_aside, recalled })
     }
 
     /// A number that no other revision in this process has.
@@ -163,39 +197,94 @@ impl Revision {
         self.gate.is_open()
     }
 
+    /// Whether verdicts follow from the declared inputs, so that heads may come without the rest.
+    pub fn by_inputs(&self) -> bool {
+        self.recalled.is_some()
+    }
+
     /// `routing.select`. A plugin without this hook passes.
     pub fn select(&self, request: &RequestHead<'_>) -> Report<Routing> {
-        self.call(request.occasion(), judge::routing, Routing::Pass, |instance, given| {
+        let ask = Ask { recall: |recalled| &recalled.routing, judge: judge::routing };
+        self.ask_of_request(request, ask, Routing::Pass, |instance, request| {
             let hook = instance.interfaces.routing.as_ref()?;
-            let values = Values::read(request.inputs, &given.request);
-            let inputs = values.lowered();
-            Some(hook.call_select(&mut instance.store, request.lowered(&inputs)))
+            Some(hook.call_select(&mut instance.store, request))
         })
     }
 
     /// `request-filter.on-request`. A plugin without this hook passes.
     pub fn on_request(&self, request: &RequestHead<'_>) -> Report<RequestVerdict> {
-        let pass = RequestVerdict::Pass;
-        self.call(request.occasion(), judge::request, pass, |instance, given| {
+        let ask = Ask { recall: |recalled| &recalled.request, judge: judge::request };
+        self.ask_of_request(request, ask, RequestVerdict::Pass, |instance, request| {
             let hook = instance.interfaces.request_filter.as_ref()?;
-            let values = Values::read(request.inputs, &given.request);
+            Some(hook.call_on_request(&mut instance.store, request))
+        })
+    }
+
+    fn ask_of_request<R, T: Verdict>(
+        &self,
+        head: &RequestHead<'_>,
+        ask: Ask<R, T>,
+        pass: T,
+        run: impl FnOnce(&mut Instance, types::Request<'_>) -> Option<wasmtime::Result<R>>,
+    ) -> Report<T> {
+        let Some(given) = self.configured(head.config) else {
+            return Report::unconfigured(head.config);
+        };
+        let values = Values::read(head.inputs, &given.request);
+        let question = || Question::of_request(head.config, &values);
+        self.remembering(ask.recall, head.rehearsal, question, || {
+            let head = if self.by_inputs() { head.blank() } else { *head };
             let inputs = values.lowered();
-            Some(hook.call_on_request(&mut instance.store, request.lowered(&inputs)))
+            self.call(head.occasion(), ask.judge, pass, |instance| {
+                run(instance, head.lowered(&inputs))
+            })
         })
     }
 
     /// `response-filter.on-response`, with the memo that an earlier hook of this plugin left. A plugin
     /// without this hook passes.
-    pub fn on_response(&self, response: &ResponseHead<'_>, memo: u64) -> Report<ResponseVerdict> {
-        let pass = ResponseVerdict::Pass;
-        let occasion =
-            Occasion { exchange: response.exchange, config: response.config, rehearsal: false };
-        self.call(occasion, judge::response, pass, |instance, given| {
-            let hook = instance.interfaces.response_filter.as_ref()?;
-            let values = Values::read(response.inputs, &given.response);
-            let inputs = values.lowered();
-            Some(hook.call_on_response(&mut instance.store, response.lowered(&inputs), memo))
-        })
+    pub fn on_response(&self, head: &ResponseHead<'_>, memo: u64) -> Report<ResponseVerdict> {
+        let Some(given) = self.configured(head.config) else {
+            return Report::unconfigured(head.config);
+        };
+        let values = Values::read(head.inputs, &given.response);
+        let status = head.status.as_u16();
+        let question = || Question::of_response(head.config, status, memo, &values);
+        self.remembering(
+            |recalled| &recalled.response,
+            false,
+            question,
+            || {
+                let head = if self.by_inputs() { head.blank() } else { *head };
+                let inputs = values.lowered();
+                let pass = ResponseVerdict::Pass;
+                self.call(head.occasion(), judge::response, pass, |instance| {
+                    let hook = instance.interfaces.response_filter.as_ref()?;
+                    Some(hook.call_on_response(&mut instance.store, head.lowered(&inputs), memo))
+                })
+            },
+        )
+    }
+
+    /// Answers from memory where verdicts are by inputs, and remembers what a call says. A rehearsal
+    /// does neither: who asks why wants to see it asked.
+    fn remembering<T: Verdict>(
+        &self,
+        recall: fn(&Recalled) -> &Recall<T>,
+        rehearsal: bool,
+        question: impl FnOnce() -> Question,
+        call: impl FnOnce() -> Report<T>,
+    ) -> Report<T> {
+        let Some(recalled) = self.recalled.as_deref().filter(|_| !rehearsal) else { return call() };
+        let (recall, question) = (recall(recalled), question());
+        if let Some(verdict) = recall.recall(&question) {
+            return Report::remembered(verdict);
+        }
+        let report = call();
+        if let Ok(verdict) = &report.outcome {
+            recall.learn(&question, verdict);
+        }
+        report
     }
 
     /// Starts the first instances, so that a plugin which cannot is known before traffic meets it.
@@ -233,18 +322,14 @@ impl Revision {
         Occasion { exchange, config, rehearsal }: Occasion,
         judge: impl FnOnce(R, Bounds) -> Result<T, Wrong>,
         pass: T,
-        run: impl FnOnce(&mut Instance, &Configured) -> Option<wasmtime::Result<R>>,
+        run: impl FnOnce(&mut Instance) -> Option<wasmtime::Result<R>>,
     ) -> Report<T> {
-        let Some(given) = self.configured(config) else {
-            let reason = "this revision was not given it".to_owned();
-            return Report::not_called(Err(Failure::Unconfigured { config, reason }));
-        };
         let begin = Instant::now();
         let Some(ticket) = self.gate.ask(begin, rehearsal) else { return Report::left_alone() };
         let usual = self.loaded.budget.time;
         let report = self.report(begin, usual * FRESH_START, |instance, now| {
             instance.begin(&self.loaded.bounded(), now, usual, Some(exchange), config);
-            let returned = run(instance, given);
+            let returned = run(instance);
             instance.end();
             match returned {
                 None => Ok(pass),
@@ -310,7 +395,7 @@ impl Revision {
             }
             ran
         });
-        Report { outcome, time: begin.elapsed(), memory, fresh }
+        Report { outcome, time: begin.elapsed(), memory, fresh, remembered: false }
     }
 
     /// Runs on a leased instance, which is kept when all went well.
@@ -333,7 +418,7 @@ impl Revision {
             }
             outcome
         });
-        Report { outcome, time: begin.elapsed(), memory, fresh }
+        Report { outcome, time: begin.elapsed(), memory, fresh, remembered: false }
     }
 
     pub(crate) fn configured(&self, id: u32) -> Option<&Configured> {

@@ -1,10 +1,13 @@
 //! What a plugin's answer means, in types that can be applied without failing: a verdict that exists
 //! has been judged. It knows neither guests nor the message that a verdict is applied to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::recall::Verdict;
 
 /// A name with a value, such as a label or a piece of metadata.
 pub type Pair = (String, String);
@@ -55,9 +58,9 @@ pub enum Routing {
     /// Wherever it would have gone.
     Pass,
     /// Only there.
-    Route(Box<Target>),
+    Route(Arc<Target>),
     /// Nowhere: this is the answer.
-    Respond(Reply),
+    Respond(Arc<Reply>),
 }
 
 /// The narrowing of a routing plugin.
@@ -89,9 +92,9 @@ pub enum RequestVerdict {
     /// As it is.
     Pass,
     /// Changed.
-    Next(Box<RequestPatch>),
+    Next(Arc<RequestPatch>),
     /// Not at all: this is the answer.
-    Respond(Reply),
+    Respond(Arc<Reply>),
 }
 
 /// Changes of a request.
@@ -117,9 +120,9 @@ pub enum ResponseVerdict {
     /// As it is.
     Pass,
     /// Changed.
-    Next(Box<ResponsePatch>),
+    Next(Arc<ResponsePatch>),
     /// Thrown away: this is the answer.
-    Respond(Reply),
+    Respond(Arc<Reply>),
 }
 
 /// Changes of a response's head.
@@ -131,6 +134,68 @@ pub struct ResponsePatch {
     pub edits: Edits,
     /// For later plugins and the access log.
     pub metadata: Vec<Pair>,
+}
+
+impl Verdict for Routing {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Pass => 0,
+            Self::Route(target) => {
+                let text = target.service.as_ref().map_or(0, String::len)
+                    + target.path.as_ref().map_or(0, |path| path.as_str().len())
+                    + target.authority.as_ref().map_or(0, |authority| authority.as_str().len())
+                    + target.affinity.as_ref().map_or(0, Vec::len);
+                let pairs = weight_of_pairs(&target.require) + weight_of_pairs(&target.prefer);
+                text + pairs + target.edits.weight()
+            }
+            Self::Respond(reply) => reply.weight(),
+        }
+    }
+}
+
+impl Verdict for RequestVerdict {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Pass => 0,
+            Self::Next(patch) => {
+                let text = patch.path.as_ref().map_or(0, |path| path.as_str().len())
+                    + patch.authority.as_ref().map_or(0, |authority| authority.as_str().len());
+                text + weight_of_pairs(&patch.metadata) + patch.edits.weight()
+            }
+            Self::Respond(reply) => reply.weight(),
+        }
+    }
+}
+
+impl Verdict for ResponseVerdict {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Pass => 0,
+            Self::Next(patch) => weight_of_pairs(&patch.metadata) + patch.edits.weight(),
+            Self::Respond(reply) => reply.weight(),
+        }
+    }
+}
+
+impl Edits {
+    fn weight(&self) -> usize {
+        let removed: usize = self.remove.iter().map(|name| name.as_str().len()).sum();
+        removed + weight_of_fields(&self.set) + weight_of_fields(&self.append)
+    }
+}
+
+impl Reply {
+    fn weight(&self) -> usize {
+        self.body.len() + weight_of_fields(&self.headers)
+    }
+}
+
+fn weight_of_pairs(pairs: &[Pair]) -> usize {
+    pairs.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
+fn weight_of_fields(fields: &[(HeaderName, HeaderValue)]) -> usize {
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
 #[cfg(test)]

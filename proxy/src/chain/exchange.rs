@@ -68,9 +68,9 @@ impl Exchange {
     }
 
     /// Takes a plugin's metadata, under its name.
-    pub(super) fn note(&mut self, plugin: &str, pairs: Vec<(String, String)>) {
+    pub(super) fn note(&mut self, plugin: &str, pairs: &[(String, String)]) {
         let room = MAX_METADATA.saturating_sub(self.metadata.len());
-        let named = pairs.into_iter().take(room).map(|(k, v)| (format!("{plugin}.{k}"), v));
+        let named = pairs.iter().take(room).map(|(k, v)| (format!("{plugin}.{k}"), v.clone()));
         self.metadata.extend(named);
     }
 

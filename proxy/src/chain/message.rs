@@ -20,12 +20,12 @@ pub(crate) trait RequestMessage {
     fn set_authority(&mut self, authority: Authority);
 
     /// Goes elsewhere, where a plugin says so.
-    fn redirect(&mut self, path: Option<PathAndQuery>, authority: Option<Authority>) {
+    fn redirect(&mut self, path: Option<&PathAndQuery>, authority: Option<&Authority>) {
         if let Some(path) = path {
-            self.set_path(path);
+            self.set_path(path.clone());
         }
         if let Some(authority) = authority {
-            self.set_authority(authority);
+            self.set_authority(authority.clone());
         }
     }
 }

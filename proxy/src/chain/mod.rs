@@ -146,6 +146,11 @@ impl Chain {
 }
 
 impl Link {
+    /// A plugin that goes by its inputs is not told the time.
+    fn now_ms(&self, exchange: &mut Exchange) -> u64 {
+        if self.plugin.revision.by_inputs() { 0 } else { exchange.now_ms() }
+    }
+
     fn filter_request(
         &self,
         head: &mut impl RequestMessage,
@@ -153,14 +158,14 @@ impl Link {
         exchange: &mut Exchange,
         place: usize,
     ) -> RequestOutcome {
-        let now_ms = exchange.now_ms();
+        let now_ms = self.now_ms(exchange);
         let report = {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.on_request(&request)
         };
-        let time = report.time;
+        let time = report.called_for();
         let judged = self.plugin.judge(Hook::RequestFilter, report, context.rehearsal);
         exchange.write_down(|record| {
             record.called(&self.plugin.name, Hook::RequestFilter, time, said::of_request(&judged));
@@ -168,11 +173,13 @@ impl Link {
         match judged {
             Err(failed) if failed.rejects => RequestOutcome::Failed(self.plugin.name.clone()),
             Err(_) | Ok(RequestVerdict::Pass) => RequestOutcome::Go,
-            Ok(RequestVerdict::Respond(reply)) => RequestOutcome::Reply(reply),
+            Ok(RequestVerdict::Respond(reply)) => {
+                RequestOutcome::Reply(Arc::unwrap_or_clone(reply))
+            }
             Ok(RequestVerdict::Next(patch)) => {
                 head.apply(&patch.edits);
-                head.redirect(patch.path, patch.authority);
-                exchange.note(&self.plugin.name, patch.metadata);
+                head.redirect(patch.path.as_ref(), patch.authority.as_ref());
+                exchange.note(&self.plugin.name, &patch.metadata);
                 exchange.remember(place, patch.memo, patch.response_hooks);
                 RequestOutcome::Go
             }
@@ -187,14 +194,14 @@ impl Link {
         wish: &mut Wish,
         place: usize,
     ) -> RequestOutcome {
-        let now_ms = exchange.now_ms();
+        let now_ms = self.now_ms(exchange);
         let report = {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.select(&request)
         };
-        let time = report.time;
+        let time = report.called_for();
         let judged = self.plugin.judge(Hook::Routing, report, context.rehearsal);
         let judged = judged.and_then(|routing| match &routing {
             Routing::Route(target) => match wish::not_served(target, context.service) {
@@ -209,11 +216,10 @@ impl Link {
         match judged {
             Err(failed) if failed.rejects => RequestOutcome::Failed(self.plugin.name.clone()),
             Err(_) | Ok(Routing::Pass) => RequestOutcome::Go,
-            Ok(Routing::Respond(reply)) => RequestOutcome::Reply(reply),
+            Ok(Routing::Respond(reply)) => RequestOutcome::Reply(Arc::unwrap_or_clone(reply)),
             Ok(Routing::Route(target)) => {
-                let mut target = *target;
                 head.apply(&target.edits);
-                head.redirect(target.path.take(), target.authority.take());
+                head.redirect(target.path.as_ref(), target.authority.as_ref());
                 exchange.remember(place, target.memo, true);
                 wish.narrow(target);
                 RequestOutcome::Go
@@ -228,13 +234,13 @@ impl Link {
         exchange: &mut Exchange,
         place: usize,
     ) -> ResponseOutcome {
-        let now_ms = exchange.now_ms();
+        let now_ms = self.now_ms(exchange);
         let report = {
             let facts = Facts::of_response(head.headers(), context, exchange.metadata());
             let response = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.on_response(&response, exchange.memo(place))
         };
-        let time = report.time;
+        let time = report.called_for();
         let judged = self.plugin.judge(Hook::ResponseFilter, report, false);
         exchange.write_down(|record| {
             record.called(
@@ -247,13 +253,15 @@ impl Link {
         match judged {
             Err(failed) if failed.rejects => ResponseOutcome::Failed(self.plugin.name.clone()),
             Err(_) | Ok(ResponseVerdict::Pass) => ResponseOutcome::Go,
-            Ok(ResponseVerdict::Respond(reply)) => ResponseOutcome::Reply(reply),
+            Ok(ResponseVerdict::Respond(reply)) => {
+                ResponseOutcome::Reply(Arc::unwrap_or_clone(reply))
+            }
             Ok(ResponseVerdict::Next(patch)) => {
                 if let Some(status) = patch.status {
                     head.set_status(status);
                 }
                 head.apply(&patch.edits);
-                exchange.note(&self.plugin.name, patch.metadata);
+                exchange.note(&self.plugin.name, &patch.metadata);
                 ResponseOutcome::Go
             }
         }

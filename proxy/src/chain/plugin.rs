@@ -104,7 +104,11 @@ impl Plugin {
     ) -> Result<T, Failed> {
         if !rehearsal {
             let outcome = report.outcome.as_ref().map(drop).map_err(Failure::name);
-            self.metrics.called(hook, report.time, outcome);
+            if report.remembered {
+                self.metrics.remembered(hook);
+            } else {
+                self.metrics.called(hook, report.time, outcome);
+            }
         }
         report.outcome.map_err(|failure| self.failed(hook, failure, rehearsal))
     }

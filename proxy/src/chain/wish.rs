@@ -1,40 +1,47 @@
 //! What routing plugins ask of the balancer, taken together.
 
-use hither_plugin_host::Target;
+use hither_plugin_host::{Pair, Target};
+use smallvec::SmallVec;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The narrowing of all routing plugins of one request.
+/// The narrowing of all routing plugins of one request: what they said, as they said it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wish {
-    /// Labels that the instance must bear: each plugin narrows further.
-    pub(crate) require: Vec<(String, String)>,
-    /// Labels tried first, in this order.
-    pub(crate) prefer: Vec<(String, String)>,
-    /// Same key, same instance while it is open; empty: none.
-    pub(crate) affinity: Vec<u8>,
-    /// For the whole attempt, queue included.
-    timeout: Option<Duration>,
-}
+pub(crate) struct Wish(SmallVec<[Arc<Target>; 2]>);
 
 impl Wish {
     pub(crate) fn is_empty(&self) -> bool {
-        self.require.is_empty() && self.prefer.is_empty() && self.affinity.is_empty()
+        self.0.is_empty()
     }
 
-    /// Adds what one plugin asks. The shortest of several timeouts and the last affinity count.
-    pub(super) fn narrow(&mut self, target: Target) {
-        self.affinity = target.affinity.unwrap_or(std::mem::take(&mut self.affinity));
-        self.require.extend(target.require);
-        self.prefer.extend(target.prefer);
-        self.timeout = match (self.timeout, target.timeout) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+    /// Adds what one plugin asks.
+    pub(super) fn narrow(&mut self, target: Arc<Target>) {
+        self.0.push(target);
+    }
+
+    /// Labels that the instance must bear: each plugin narrows further.
+    pub(crate) fn require(&self) -> impl Iterator<Item = &Pair> {
+        self.0.iter().flat_map(|target| &target.require)
+    }
+
+    /// Labels tried first, in this order.
+    pub(crate) fn prefer(&self) -> impl Iterator<Item = &Pair> {
+        self.0.iter().flat_map(|target| &target.prefer)
+    }
+
+    /// Same key, same instance while it is open; empty: none. The last plugin that gave one counts.
+    pub(crate) fn affinity(&self) -> &[u8] {
+        self.0.iter().rev().find_map(|target| target.affinity.as_deref()).unwrap_or_default()
+    }
+
+    /// For the whole attempt, queue included: the shortest counts.
+    fn timeout(&self) -> Option<Duration> {
+        self.0.iter().filter_map(|target| target.timeout).min()
     }
 
     /// What is left of the plugins' timeout for a request that began at `started`.
     pub(crate) fn time_left(&self, started: Instant) -> Option<Duration> {
-        self.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()))
+        self.timeout().map(|timeout| timeout.saturating_sub(started.elapsed()))
     }
 }
 
@@ -54,6 +61,7 @@ mod tests {
         let mut wish = Wish::default();
         let first = Target {
             require: vec![pair("tier", "gold")],
+            affinity: Some(b"first".to_vec()),
             timeout: Some(Duration::from_secs(2)),
             ..Target::default()
         };
@@ -63,9 +71,10 @@ mod tests {
             timeout: Some(Duration::from_secs(1)),
             ..Target::default()
         };
-        wish.narrow(first);
-        wish.narrow(second);
-        assert_eq!(wish.require, [pair("tier", "gold"), pair("region", "ams")]);
+        wish.narrow(Arc::new(first));
+        wish.narrow(Arc::new(second));
+        assert!(wish.require().eq(&[pair("tier", "gold"), pair("region", "ams")]));
+        assert_eq!(wish.affinity(), b"first", "the second gave none");
         assert!(wish.time_left(Instant::now()).is_some_and(|left| left <= Duration::from_secs(1)));
     }
 

@@ -20,10 +20,10 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// A plugin was asked.
-    pub(crate) fn called(&mut self, plugin: &str, hook: Hook, time: Duration, said: Said) {
+    /// A plugin was asked; no time is given where it was not called for what it had said before.
+    pub(crate) fn called(&mut self, plugin: &str, hook: Hook, time: Option<Duration>, said: Said) {
         let (plugin, hook) = (plugin.to_owned(), hook.name().to_owned());
-        self.calls.push(Call { plugin, hook, seconds: time.as_secs_f64(), said });
+        self.calls.push(Call { plugin, hook, seconds: time.map(|time| time.as_secs_f64()), said });
     }
 
     /// A plugin was not asked: its condition does not hold for this part of the request.
@@ -78,8 +78,8 @@ pub(crate) struct Call {
     pub(crate) plugin: String,
     /// Empty where it was not asked.
     pub(crate) hook: String,
-    /// What the call took.
-    pub(crate) seconds: f64,
+    /// What the call took; none where the plugin had said so before and was not called.
+    pub(crate) seconds: Option<f64>,
     #[serde(flatten)]
     pub(crate) said: Said,
 }

@@ -17,11 +17,11 @@ pub(crate) fn with_wanted<R>(
         return ask(&Wanted::default());
     }
     let require: SmallVec<[(&str, &str); 4]> =
-        wish.require.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        wish.require().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let prefer: SmallVec<[(&str, &str); 4]> =
-        wish.prefer.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        wish.prefer().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let exclude: SmallVec<[&str; 4]> = tried.iter().map(|id| &**id).collect();
-    let affinity = &wish.affinity;
+    let affinity = wish.affinity();
     ask(&Wanted { require: &require, prefer: &prefer, exclude: &exclude, affinity })
 }
 

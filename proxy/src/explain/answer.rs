@@ -212,9 +212,9 @@ impl Outcome {
 impl Wanted {
     pub(super) fn of(wish: &Wish) -> Wanted {
         Wanted {
-            require: wish.require.clone(),
-            prefer: wish.prefer.clone(),
-            affinity: !wish.affinity.is_empty(),
+            require: wish.require().cloned().collect(),
+            prefer: wish.prefer().cloned().collect(),
+            affinity: !wish.affinity().is_empty(),
         }
     }
 }

@@ -75,7 +75,11 @@ fn line(record: &Record, ctx: &Ctx) -> String {
     }
     for call in &record.calls {
         line.member("plugin").text("name", &call.plugin).text("hook", &call.hook);
-        line.text("said", said(call)).time("ms", Duration::from_secs_f64(call.seconds));
+        line.text("said", said(call));
+        match call.seconds {
+            Some(seconds) => line.time("ms", Duration::from_secs_f64(seconds)),
+            None => line.text("from", "memory"),
+        };
     }
     let limits = ctx.sight.snapshot().zip(ctx.sight.service_name()).and_then(|(snapshot, name)| {
         snapshot.plan.services.get(name).map(|service| &service.concurrency)

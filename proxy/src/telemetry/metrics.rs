@@ -46,6 +46,7 @@ pub(super) struct Metrics {
     plugin_calls: IntCounterVec,
     plugin_time: HistogramVec,
     summaries_dropped: IntCounterVec,
+    plugin_remembered: IntCounterVec,
     pub(super) app_concurrency: IntGaugeVec,
     pub(super) instance_band: IntGaugeVec,
     pub(super) instance_rtt: GaugeVec,
@@ -182,6 +183,12 @@ impl Metrics {
                 &["plugin"],
                 r
             )?,
+            plugin_remembered: counters!(
+                "hither_plugin_remembered_total",
+                "Verdicts that needed no call, because they follow from inputs seen before.",
+                &["plugin", "hook"],
+                r
+            )?,
             plugin_time: times(
                 r,
                 "hither_plugin_call_duration_seconds",
@@ -305,6 +312,7 @@ impl Metrics {
         let hook = |hook: Hook| HookMetrics {
             ok: self.plugin_calls.with_label_values(&[plugin, hook.name(), "ok"]),
             time: self.plugin_time.with_label_values(&[plugin, hook.name()]),
+            remembered: self.plugin_remembered.with_label_values(&[plugin, hook.name()]),
         };
         PluginMetrics {
             plugin: plugin.to_owned(),
@@ -418,6 +426,7 @@ impl ServiceMetrics {
 struct HookMetrics {
     ok: IntCounter,
     time: Histogram,
+    remembered: IntCounter,
 }
 
 /// One plugin's instruments.
@@ -429,6 +438,11 @@ pub(crate) struct PluginMetrics {
 }
 
 impl PluginMetrics {
+    /// A verdict was given without a call.
+    pub(crate) fn remembered(&self, hook: Hook) {
+        self.hooks[hook as usize].remembered.inc();
+    }
+
     /// A hook was called: `outcome` is "ok" or the failure's name.
     pub(crate) fn called(&self, hook: Hook, time: Duration, outcome: Result<(), &str>) {
         let Some(metrics) = &self.hooks[hook as usize] else { return };

@@ -13,6 +13,7 @@ mod failure;
 mod lifetime;
 mod limits;
 mod load;
+mod remembered;
 mod scene;
 mod shipped;
 mod wasi;

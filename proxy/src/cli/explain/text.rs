@@ -182,9 +182,10 @@ fn limit(limit: &Standing) -> Vec<String> {
 }
 
 fn plugin(call: &Call) -> Vec<String> {
-    let took = match call.said {
-        Said::NotAsked { .. } => String::new(),
-        _ => format!("{:.2} ms", call.seconds * 1000.0),
+    let took = match (&call.said, call.seconds) {
+        (Said::NotAsked { .. }, _) => String::new(),
+        (_, Some(seconds)) => format!("{:.2} ms", seconds * 1000.0),
+        (_, None) => "from memory".to_owned(),
     };
     vec![call.plugin.clone(), call.hook.clone(), took, said(&call.said)]
 }
