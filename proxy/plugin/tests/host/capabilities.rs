@@ -106,7 +106,7 @@ fn secrets_sign_and_compare_and_belong_to_whom_they_were_lent() {
         ..Lent::default()
     };
     let say = |revision: &Arc<_>, path: &str| match ask(revision, path).outcome {
-        Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body).unwrap(),
+        Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body.clone()).unwrap(),
         other => panic!("{path}: {other:?}"),
     };
     let config = r#"{"sign":"what do ya want for nothing?"}"#;
