@@ -116,9 +116,9 @@ impl<'a> Values<'a> {
     }
 }
 
-impl RequestHead<'_> {
+impl<'a> RequestHead<'a> {
     /// As a plugin sees it that goes by its declared inputs alone.
-    pub(crate) fn blank(&self) -> RequestHead<'_> {
+    pub(crate) fn blank(&self) -> RequestHead<'a> {
         RequestHead {
             exchange: 0,
             now_ms: 0,
@@ -134,7 +134,7 @@ impl RequestHead<'_> {
         }
     }
 
-    pub(crate) fn lowered<'a>(&'a self, inputs: &'a [types::Input<'a>]) -> types::Request<'a> {
+    pub(crate) fn lowered<'b>(&'b self, inputs: &'b [types::Input<'b>]) -> types::Request<'b> {
         types::Request {
             exchange: self.exchange,
             now_ms: self.now_ms,

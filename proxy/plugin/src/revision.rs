@@ -52,7 +52,7 @@ impl<T> Report<T> {
         Self { outcome, time: Duration::ZERO, memory: 0, fresh: false, remembered: false }
     }
 
-    fn unconfigured(config: u32) -> Self {
+    pub(crate) fn unconfigured(config: u32) -> Self {
         let reason = "this revision was not given it".to_owned();
         Self::not_called(Err(Failure::Unconfigured { config, reason }))
     }
@@ -202,6 +202,11 @@ impl Revision {
         self.recalled.is_some()
     }
 
+    /// A request as the plugin may see it.
+    pub(crate) fn shown<'a>(&self, head: &RequestHead<'a>) -> RequestHead<'a> {
+        if self.by_inputs() { head.blank() } else { *head }
+    }
+
     /// `routing.select`. A plugin without this hook passes.
     pub fn select(&self, request: &RequestHead<'_>) -> Report<Routing> {
         let ask = Ask { recall: |recalled| &recalled.routing, judge: judge::routing };
@@ -233,7 +238,7 @@ impl Revision {
         let values = Values::read(head.inputs, &given.request);
         let question = || Question::of_request(head.config, &values);
         self.remembering(ask.recall, head.rehearsal, question, || {
-            let head = if self.by_inputs() { head.blank() } else { *head };
+            let head = self.shown(head);
             let inputs = values.lowered();
             self.call(head.occasion(), ask.judge, pass, |instance| {
                 run(instance, head.lowered(&inputs))

@@ -13,14 +13,14 @@ impl Link {
         context: &RequestContext<'_>,
         exchange: &mut Exchange,
     ) -> RequestOutcome {
-        let now_ms = exchange.now_ms();
+        let now_ms = self.now_ms(exchange);
         let report = {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.classify(&request)
         };
-        let time = report.time;
+        let time = report.called_for();
         let judged = self.plugin.judge(Hook::RateLimit, report, context.rehearsal);
         let judged = judged.and_then(|classified| match classified {
             Classified::Allow => Ok(Counted::Nowhere),

@@ -30,7 +30,7 @@ impl Record {
     pub(crate) fn passed_over(&mut self, plugin: &str, part: &str) {
         let (plugin, hook) = (plugin.to_owned(), String::new());
         let said = Said::NotAsked { part: part.to_owned() };
-        self.calls.push(Call { plugin, hook, seconds: 0.0, said });
+        self.calls.push(Call { plugin, hook, seconds: None, said });
     }
 
     /// An instance was chosen that was in this band.
@@ -78,7 +78,8 @@ pub(crate) struct Call {
     pub(crate) plugin: String,
     /// Empty where it was not asked.
     pub(crate) hook: String,
-    /// What the call took; none where the plugin had said so before and was not called.
+    /// What the call took; none where it was not called, for what it had said before or because its
+    /// condition does not hold.
     pub(crate) seconds: Option<f64>,
     #[serde(flatten)]
     pub(crate) said: Said,

@@ -34,13 +34,17 @@ pub struct Charge {
 
 impl Revision {
     /// `rate-limit.classify`. A plugin without this hook allows.
-    pub fn classify(&self, request: &RequestHead<'_>) -> Report<Classified> {
+    pub fn classify(&self, head: &RequestHead<'_>) -> Report<Classified> {
+        let Some(given) = self.configured(head.config) else {
+            return Report::unconfigured(head.config);
+        };
+        let values = Values::read(head.inputs, &given.request);
+        let inputs = values.lowered();
+        let head = self.shown(head);
         let judge = |raw, bounds| judge(raw, bounds, self.lent());
-        self.call(request.occasion(), judge, Classified::Allow, |instance, given| {
+        self.call(head.occasion(), judge, Classified::Allow, |instance| {
             let hook = instance.interfaces.rate_limit.as_ref()?;
-            let values = Values::read(request.inputs, &given.request);
-            let inputs = values.lowered();
-            Some(hook.call_classify(&mut instance.store, request.lowered(&inputs)))
+            Some(hook.call_classify(&mut instance.store, head.lowered(&inputs)))
         })
     }
 }

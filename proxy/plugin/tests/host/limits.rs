@@ -59,7 +59,7 @@ fn the_capability_charges_what_was_lent_and_nothing_else() {
     let say = |path: &str| {
         let given = Given(vec![("header:x-key", "acme")]);
         match revision.on_request(&request(path, &given)).outcome {
-            Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body).unwrap(),
+            Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body.clone()).unwrap(),
             other => panic!("{path}: {other:?}"),
         }
     };
