@@ -97,6 +97,7 @@ impl<'a> Values<'a> {
         values
     }
 
+    pub(crate) fn into_values(self) -> impl Iterator<Item = (u16, Cow<'a, [u8]>)> {
         self.values.into_iter()
     }
 

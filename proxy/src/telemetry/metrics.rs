@@ -440,7 +440,9 @@ pub(crate) struct PluginMetrics {
 impl PluginMetrics {
     /// A verdict was given without a call.
     pub(crate) fn remembered(&self, hook: Hook) {
-        self.hooks[hook as usize].remembered.inc();
+        if let Some(metrics) = &self.hooks[hook as usize] {
+            metrics.remembered.inc();
+        }
     }
 
     /// A hook was called: `outcome` is "ok" or the failure's name.

@@ -40,7 +40,7 @@ fn summary(status: u16, inputs: KeptInputs) -> Summary {
 
 fn counts(revision: &Revision) -> String {
     match ask(revision, "/ticks").outcome {
-        Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body).unwrap(),
+        Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body.clone()).unwrap(),
         other => panic!("{other:?}"),
     }
 }
