@@ -11,8 +11,10 @@ use crate::sync::atomic::Ordering::Relaxed;
 use fastrand::Rng;
 
 use crate::choose::any_bit;
+use crate::live::bare;
 use crate::permit::Permit;
 use crate::policy::Band;
+use crate::seats::Slot;
 use crate::table::Table;
 use crate::wanted::Wanted;
 
@@ -47,14 +49,24 @@ impl<T> Table<T> {
             }
             let seat = any_bit(seats, rng);
             let slot = self.seats.slot(seat)?;
-            // A word of 0 is that of an instance in traffic with nothing special about it.
-            if slot.live.take_seen(0) {
+            let taken = match slot.live.take_idle() {
+                Ok(()) => true,
+                // Who starts slowly is idle, too.
+                Err(word) => bare(word) != word && self.take_if_unloaded(slot, seat),
+            };
+            if taken {
                 let hold = self.seats.hold(seat, slot);
                 return Some(Permit::counted(hold, seat as u32, Band::Open));
             }
             seats &= !(1 << seat);
         }
         None
+    }
+
+    #[inline(never)]
+    fn take_if_unloaded(&self, slot: &Slot<T>, seat: usize) -> bool {
+        let look = self.seats.look(seat);
+        look.load == 0 && slot.live.take_seen(look.word)
     }
 
     /// The closest seats that a request may have as bits, whether or not they have room; none if

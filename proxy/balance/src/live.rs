@@ -82,6 +82,12 @@ impl Live {
         self.word.compare_exchange(seen, seen + 1, SeqCst, Relaxed).is_ok()
     }
 
+    /// Counts one if it is in traffic, holds no permit, and there is nothing special about it; or
+    /// else tells its word. Does not look first.
+    pub(crate) fn take_idle(&self) -> Result<(), u64> {
+        self.word.compare_exchange(0, 1, SeqCst, Relaxed).map(|_| ())
+    }
+
     /// Counts one more while below `hard`; tells how many permits there were before.
     pub(crate) fn take_below(&self, hard: u64) -> Option<u64> {
         let mut word = self.word();

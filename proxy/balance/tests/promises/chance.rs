@@ -68,6 +68,17 @@ fn ties_are_uniform_among_those_that_a_request_may_have() {
 }
 
 #[test]
+fn who_starts_slowly_ties_with_the_other_idle_ones() {
+    let rtt = Some(Duration::from_millis(3));
+    let specs = (0..3).map(|n| spec(&n.to_string(), "ams", rtt)).collect();
+    let policy = Policy { slow_start: Some(Duration::from_secs(20)), ..Policy::default() };
+    let mut service = Service::of(policy, specs);
+    service.balancer.set_healthy("1", false);
+    service.balancer.set_healthy("1", true);
+    assert_even(&shares(&mut service), 3);
+}
+
+#[test]
 fn ties_are_uniform_in_a_service_with_an_index() {
     assert_even(&shares(&mut ties(80)), 80);
 }
