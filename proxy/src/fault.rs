@@ -85,7 +85,7 @@ faults! {
     HeadTimeout => 408, "head_timeout", Client, "http_request_error";
     /// The body did not come in time.
     BodyTimeout => 408, "body_timeout", Client, "http_request_error";
-    /// The body is larger than the service's `max_body`.
+    /// The body is larger than the service's `max_body`, or than a plugin wants to have held.
     BodyTooLarge => 413, "body_too_large", Client, "http_request_denied";
     /// The request target alone fills the head.
     TargetTooLong => 414, "target_too_long", Client, "http_request_denied";
@@ -105,6 +105,12 @@ faults! {
     QueueTimeout => 503, "queue_timeout", Edge, "connection_limit_reached";
     /// Every instance has been full for `shed_after`: new requests are refused at once.
     Overloaded => 503, "overloaded", Edge, "connection_limit_reached";
+    /// Too many bytes of bodies are held back for plugins already: `held_bodies`.
+    BodiesFull => 503, "bodies_full", Edge, "connection_limit_reached";
+    /// A plugin aborted the request's body.
+    PluginRefused => 403, "plugin_refused", Plugin, "http_request_denied";
+    /// A plugin aborted the response's body.
+    PluginCut => 502, "plugin_cut", Plugin, "http_response_incomplete";
     /// A plugin failed and its `on_failure` is "reject".
     PluginFailed => 503, "plugin_failed", Plugin, "proxy_internal_error";
     /// Nobody listens at the instance's address.
@@ -121,6 +127,10 @@ faults! {
     FirstByteTimeout => 504, "first_byte_timeout", Upstream, "http_response_timeout";
     /// The body of the answer ended early or stalled: the client sees a cut, never a short whole.
     BodyCut => 502, "upstream_body_cut", Upstream, "http_response_incomplete";
+    /// A plugin gave up an answer of the instance's for another attempt, which nobody took.
+    AnswerGivenUp => 502, "answer_given_up", Upstream, "destination_unavailable";
+    /// The body of the answer is larger than a plugin wants to have held.
+    AnswerTooLarge => 502, "answer_too_large", Upstream, "http_response_body_size";
     /// Hither itself could not go on.
     Internal => 500, "internal", Edge, "proxy_internal_error";
 }

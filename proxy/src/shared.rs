@@ -1,6 +1,6 @@
 //! What all threads of the process share: the current snapshot and the instruments.
 
-use crate::serve::{HeadLimits, Patience};
+use crate::serve::{BodyRoom, HeadLimits, Patience};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -15,6 +15,8 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Arc<Telemetry>,
     /// Idle upstream connections that each thread keeps.
     pub(crate) upstream_keepalive: usize,
+    /// The count of what is held back of bodies for plugins.
+    pub(crate) bodies: Arc<BodyRoom>,
 }
 
 /// For a listener that has just been removed from the configuration.
@@ -28,7 +30,7 @@ impl Shared {
     pub(crate) fn new(snapshot: Arc<Snapshot>, telemetry: Arc<Telemetry>) -> Arc<Shared> {
         let upstream_keepalive = snapshot.plan.edge.upstream_keepalive as usize;
         let snapshot = ArcSwap::new(snapshot);
-        Arc::new(Shared { snapshot, telemetry, upstream_keepalive })
+        Arc::new(Shared { snapshot, telemetry, upstream_keepalive, bodies: Arc::default() })
     }
 
     /// The snapshot that a request which begins now sees.

@@ -6,7 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod answer_bodies;
 mod aside;
+mod bodies;
 mod cli;
 mod closeness;
 mod conditions;
@@ -14,6 +16,7 @@ mod discovery;
 mod ejection;
 mod examples;
 mod explain;
+mod failover;
 mod forwarding;
 mod guests;
 mod hard_limit;

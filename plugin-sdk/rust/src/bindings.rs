@@ -79,6 +79,27 @@ exporting!(
     "hither_plugin::bindings::response_filter"
 );
 exporting!(
+    request_body,
+    "package hither:sdk; world request-body { export hither:plugin/request-body@0.1.0; }",
+    "hither:sdk/request-body",
+    "export_request_body",
+    "hither_plugin::bindings::request_body"
+);
+exporting!(
+    response_body,
+    "package hither:sdk; world response-body { export hither:plugin/response-body@0.1.0; }",
+    "hither:sdk/response-body",
+    "export_response_body",
+    "hither_plugin::bindings::response_body"
+);
+exporting!(
+    failover,
+    "package hither:sdk; world failover { export hither:plugin/failover@0.1.0; }",
+    "hither:sdk/failover",
+    "export_failover",
+    "hither_plugin::bindings::failover"
+);
+exporting!(
     cache_policy,
     "package hither:sdk; world cache-policy { export hither:plugin/cache-policy@0.1.0; }",
     "hither:sdk/cache-policy",

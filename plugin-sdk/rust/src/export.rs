@@ -7,11 +7,13 @@ use std::marker::PhantomData;
 use crate::bindings::imports::hither::plugin::types;
 use crate::bindings::lifecycle::exports::hither::plugin::lifecycle;
 use crate::bindings::{
-    access_log, background, cache_policy, rate_limit, request_filter, response_filter, routing,
+    access_log, background, cache_policy, failover, rate_limit, request_body, request_filter,
+    response_body, response_filter, routing,
 };
 use crate::{
-    AccessLog, Background, CachePolicy, Decision, Lookup, Plugin, RateLimit, RateVerdict, Request,
-    RequestFilter, Response, ResponseFilter, Routing, Storage, Summary,
+    AccessLog, Attempt, Background, Body, CachePolicy, Decision, Failover, FailoverDecision,
+    Lookup, Plugin, RateLimit, RateVerdict, Request, RequestBody, RequestFilter, Response,
+    ResponseBody, ResponseFilter, Routing, Storage, Summary,
 };
 
 /// Where the configured values of a plugin lie. The attribute implements it, because a static cannot be
@@ -159,5 +161,36 @@ impl<P: Configured + Background> background::exports::hither::plugin::background
 {
     fn on_tick(now_ms: u64) {
         P::with(|values| values.borrow().iter().for_each(|(_, plugin)| plugin.on_tick(now_ms)));
+    }
+}
+
+impl<P: Configured + RequestBody> request_body::exports::hither::plugin::request_body::Guest
+    for Adapter<P>
+{
+    fn on_whole(exchange: u64, memo: u64, body: Vec<u8>) -> types::WholeVerdict {
+        P::on_whole_request(Body { exchange, memo }, body)
+    }
+
+    fn on_chunk(exchange: u64, memo: u64, data: Vec<u8>, last: bool) -> types::ChunkVerdict {
+        P::on_request_chunk(Body { exchange, memo }, data, last)
+    }
+}
+
+impl<P: Configured + ResponseBody> response_body::exports::hither::plugin::response_body::Guest
+    for Adapter<P>
+{
+    fn on_whole(exchange: u64, memo: u64, body: Vec<u8>) -> types::WholeVerdict {
+        P::on_whole_response(Body { exchange, memo }, body)
+    }
+
+    fn on_chunk(exchange: u64, memo: u64, data: Vec<u8>, last: bool) -> types::ChunkVerdict {
+        P::on_response_chunk(Body { exchange, memo }, data, last)
+    }
+}
+
+impl<P: Configured + Failover> failover::exports::hither::plugin::failover::Guest for Adapter<P> {
+    fn on_failure(request: types::Request, memo: u64, attempt: Attempt) -> FailoverDecision {
+        let request = Request::new(request, P::REQUEST_INPUTS);
+        Self::configured(request.config, |plugin| plugin.on_failure(&request, memo, &attempt))
     }
 }

@@ -46,6 +46,7 @@ extern crate self as hither_plugin;
 mod allocator;
 #[doc(hidden)]
 pub mod bindings;
+mod body;
 pub mod cache_control;
 mod export;
 #[cfg(not(target_arch = "wasm32"))]
@@ -70,19 +71,23 @@ pub use wit_bindgen;
 pub use bindings::cache_policy::exports::hither::plugin::cache_policy::{
     Freshness, Key, Lookup, Storage,
 };
+pub use bindings::failover::exports::hither::plugin::failover::{
+    Attempt, Decision as FailoverDecision,
+};
 pub use bindings::imports::hither::plugin::types::{
-    BodyMode, Edits, Field, Method, Pair, Protocol, Reply, RequestPatch, RequestVerdict,
-    ResponsePatch, ResponseVerdict,
+    BodyMode, ChunkVerdict, Edits, Field, Method, Pair, Protocol, Reply, RequestPatch,
+    RequestVerdict, ResponsePatch, ResponseVerdict, WholeVerdict,
 };
 pub use bindings::lifecycle::exports::hither::plugin::lifecycle::MetricKind;
 pub use bindings::rate_limit::exports::hither::plugin::rate_limit::{
     Check, Verdict as RateVerdict,
 };
 pub use bindings::routing::exports::hither::plugin::routing::{Decision, Target};
+pub use body::{Body, RequestBody, ResponseBody};
 #[doc(hidden)]
 pub use export::{Adapter, Configured};
 pub use plugin::{
-    AccessLog, Background, CachePolicy, Exports, Metric, NoConfig, Plugin, RateLimit,
+    AccessLog, Background, CachePolicy, Exports, Failover, Metric, NoConfig, Plugin, RateLimit,
     RequestFilter, ResponseFilter, Routing, hook,
 };
 pub use request::{Request, Response, Summary};

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::bindings::lifecycle::exports::hither::plugin::lifecycle::MetricKind;
 use crate::{
-    Decision, Lookup, RateVerdict, Request, RequestVerdict, Response, ResponseVerdict, Storage,
-    Summary,
+    Attempt, Decision, FailoverDecision, Lookup, RateVerdict, Request, RequestVerdict, Response,
+    ResponseVerdict, Storage, Summary,
 };
 
 /// One configured plugin. Every configuration that an operator gives, for a service or for all, becomes
@@ -98,6 +98,15 @@ pub mod hook {
     /// [`super::Background`].
     #[derive(Debug)]
     pub struct Background;
+    /// [`crate::RequestBody`].
+    #[derive(Debug)]
+    pub struct RequestBody;
+    /// [`crate::ResponseBody`].
+    #[derive(Debug)]
+    pub struct ResponseBody;
+    /// [`super::Failover`].
+    #[derive(Debug)]
+    pub struct Failover;
 }
 
 /// Custom routing: narrows what the balancer chooses from. Limits, health and closeness stay the
@@ -144,4 +153,11 @@ pub trait AccessLog: Plugin + Exports<hook::AccessLog> {
 pub trait Background: Plugin + Exports<hook::Background> {
     /// [`Plugin::TICK`] has passed. It is called once for each configuration. `now_ms` is Unix time.
     fn on_tick(&self, now_ms: u64);
+}
+
+/// Is asked when an attempt on an instance has failed, before the service's retry policy acts. The policy's
+/// bounds hold whatever is said: attempts, budget, time, and that nothing is repeated which is not safe to.
+pub trait Failover: Plugin + Exports<hook::Failover> {
+    /// What now? `memo` is what an earlier hook of this plugin left for this exchange, else 0.
+    fn on_failure(&self, request: &Request, memo: u64, attempt: &Attempt) -> FailoverDecision;
 }

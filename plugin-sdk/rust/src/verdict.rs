@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    BodyMode, Check, Decision, Edits, Field, Freshness, Key, Lookup, Pair, RateVerdict, Reply,
-    RequestPatch, RequestVerdict, ResponsePatch, ResponseVerdict, Storage, Target,
+    BodyMode, Check, Decision, Edits, FailoverDecision, Field, Freshness, Key, Lookup, Pair,
+    RateVerdict, Reply, RequestPatch, RequestVerdict, ResponsePatch, ResponseVerdict, Storage,
+    Target, WholeVerdict,
 };
 
 fn field(name: impl Into<String>, value: impl Into<Vec<u8>>) -> Field {
@@ -205,6 +206,20 @@ impl RequestPatch {
         self.response_hooks = false;
         self
     }
+
+    /// All of the body at once, if it has at most so many bytes; a larger one is refused with 413.
+    #[must_use]
+    pub fn whole_body(mut self, most: u32) -> Self {
+        self.body = BodyMode::Buffered(most);
+        self
+    }
+
+    /// The body piece by piece, as it passes.
+    #[must_use]
+    pub fn body_chunks(mut self) -> Self {
+        self.body = BodyMode::Streamed;
+        self
+    }
 }
 
 impl Default for ResponsePatch {
@@ -219,6 +234,20 @@ impl ResponsePatch {
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status);
+        self
+    }
+
+    /// All of the body at once, if it has at most so many bytes; a larger one is refused with 502.
+    #[must_use]
+    pub fn whole_body(mut self, most: u32) -> Self {
+        self.body = BodyMode::Buffered(most);
+        self
+    }
+
+    /// The body piece by piece, as it passes.
+    #[must_use]
+    pub fn body_chunks(mut self) -> Self {
+        self.body = BodyMode::Streamed;
         self
     }
 
@@ -374,4 +403,16 @@ impl From<Freshness> for Storage {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<Reply> for WholeVerdict {
+    fn from(reply: Reply) -> Self {
+        Self::Respond(reply)
+    }
+}
+
+impl From<Reply> for FailoverDecision {
+    fn from(reply: Reply) -> Self {
+        Self::Respond(reply)
+    }
 }

@@ -3,8 +3,6 @@
 //!
 //! One made-up world names every served hook and capability, because the generated code is used
 //! per interface: a plugin exports only the hooks it has, and imports only what it needs.
-//! `request-body` is named although its hook is not called yet: the generator gets the lifetimes of a
-//! borrowed type wrong when no function uses it.
 #![allow(missing_docs, unreachable_pub)]
 
 wasmtime::component::bindgen!({
@@ -23,6 +21,8 @@ wasmtime::component::bindgen!({
             export hither:plugin/response-filter@0.1.0;
             export hither:plugin/rate-limit@0.1.0;
             export hither:plugin/request-body@0.1.0;
+            export hither:plugin/response-body@0.1.0;
+            export hither:plugin/failover@0.1.0;
             export hither:plugin/access-log@0.1.0;
             export hither:plugin/background@0.1.0;
         }

@@ -5,7 +5,8 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 use crate::contract::exports::hither::plugin::{
-    access_log, background, lifecycle, rate_limit, request_filter, response_filter, routing,
+    access_log, background, failover, lifecycle, rate_limit, request_body, request_filter,
+    response_body, response_filter, routing,
 };
 use crate::guest::Guest;
 use crate::hook::{Hook, Hooks};
@@ -61,4 +62,7 @@ interfaces! {
     RateLimit: rate_limit,
     AccessLog: access_log,
     Background: background,
+    RequestBody: request_body,
+    ResponseBody: response_body,
+    Failover: failover,
 }

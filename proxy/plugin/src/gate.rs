@@ -47,7 +47,7 @@ impl Gate {
         self.open.load(Ordering::Relaxed)
     }
 
-    fn tell(&self, now: Instant, ticket: &Ticket, end: End) {
+    pub(crate) fn tell(&self, now: Instant, ticket: &Ticket, end: End) {
         if *ticket == Ticket::Usual && end != End::Failed {
             return;
         }

@@ -25,6 +25,12 @@ pub enum Hook {
     AccessLog,
     /// `background.on-tick`: some time has passed.
     Background,
+    /// `request-body`: what is changed in what the client sends?
+    RequestBody,
+    /// `response-body`: what is changed in what the instance answers?
+    ResponseBody,
+    /// `failover.on-failure`: is a failed attempt repeated, and where?
+    Failover,
 }
 
 /// What happens to a request whose plugin call failed.
@@ -38,13 +44,16 @@ pub enum OnFailure {
 
 impl Hook {
     /// Every served hook.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Routing,
         Self::RequestFilter,
         Self::ResponseFilter,
         Self::RateLimit,
         Self::AccessLog,
         Self::Background,
+        Self::RequestBody,
+        Self::ResponseBody,
+        Self::Failover,
     ];
 
     /// The name in `wit/`, in configuration and in metrics.
@@ -56,6 +65,9 @@ impl Hook {
             Self::RateLimit => "rate-limit",
             Self::AccessLog => "access-log",
             Self::Background => "background",
+            Self::RequestBody => "request-body",
+            Self::ResponseBody => "response-body",
+            Self::Failover => "failover",
         }
     }
 
@@ -63,8 +75,12 @@ impl Hook {
     /// stop traffic, a filter that is broken may have been what kept somebody out.
     pub fn default_on_failure(self) -> OnFailure {
         match self {
-            Self::Routing | Self::AccessLog | Self::Background => OnFailure::Skip,
-            Self::RequestFilter | Self::ResponseFilter | Self::RateLimit => OnFailure::Reject,
+            Self::Routing | Self::Failover | Self::AccessLog | Self::Background => OnFailure::Skip,
+            Self::RequestFilter
+            | Self::ResponseFilter
+            | Self::RateLimit
+            | Self::RequestBody
+            | Self::ResponseBody => OnFailure::Reject,
         }
     }
 }
@@ -80,6 +96,9 @@ impl fmt::Display for Hook {
 pub struct Hooks(u16);
 
 impl Hooks {
+    #[cfg(test)]
+    pub(crate) const NONE: Self = Self(0);
+
     pub(crate) fn insert(&mut self, hook: Hook) {
         self.0 |= 1 << hook as u8;
     }
@@ -172,7 +191,7 @@ impl FromStr for Capability {
 }
 
 const LATER_CAPABILITIES: [&str; 2] = ["cache-control", "http"];
-const LATER_HOOKS: [&str; 4] = ["failover", "request-body", "response-body", "cache-policy"];
+const LATER_HOOKS: [&str; 1] = ["cache-policy"];
 
 /// What a name in a component's import or export list stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use std::time::Duration;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::contract::exports::hither::plugin::routing as wire;
+use crate::contract::exports::hither::plugin::{failover, routing as wire};
 use crate::contract::hither::plugin::types;
+use crate::hook::{Hook, Hooks};
 use crate::verdict::{
-    Edits, Pair, Reply, RequestPatch, RequestVerdict, ResponsePatch, ResponseVerdict, Routing,
-    Target,
+    BodyMode, ChunkVerdict, Edits, Failover, Pair, Reply, RequestPatch, RequestVerdict,
+    ResponsePatch, ResponseVerdict, Routing, Target, WholeVerdict,
 };
 
 const LONGEST_VALUE: usize = 16 << 10;
@@ -44,6 +45,8 @@ pub(crate) type Wrong = String;
 pub(crate) struct Bounds {
     /// Edits, or headers of a reply.
     pub(crate) edits: usize,
+    /// What the plugin exports: it can be shown no other body.
+    pub(crate) hooks: Hooks,
 }
 
 pub(crate) fn routing(raw: wire::Decision, bounds: Bounds) -> Result<Routing, Wrong> {
@@ -75,17 +78,15 @@ pub(crate) fn request(raw: types::RequestVerdict, bounds: Bounds) -> Result<Requ
         types::RequestVerdict::Respond(raw) => {
             RequestVerdict::Respond(Arc::new(reply(raw, bounds)?))
         }
-        types::RequestVerdict::Next(raw) => {
-            no_body("request-body", raw.body)?;
-            RequestVerdict::Next(Arc::new(RequestPatch {
-                edits: optional_edits(raw.edits, bounds)?,
-                path: raw.path.map(path).transpose()?,
-                authority: raw.authority.map(authority).transpose()?,
-                metadata: pairs("metadata", raw.metadata)?,
-                response_hooks: raw.response_hooks,
-                memo: raw.memo,
-            }))
-        }
+        types::RequestVerdict::Next(raw) => RequestVerdict::Next(Arc::new(RequestPatch {
+            body: body_mode(Hook::RequestBody, raw.body, bounds)?,
+            edits: optional_edits(raw.edits, bounds)?,
+            path: raw.path.map(path).transpose()?,
+            authority: raw.authority.map(authority).transpose()?,
+            metadata: pairs("metadata", raw.metadata)?,
+            response_hooks: raw.response_hooks,
+            memo: raw.memo,
+        })),
     })
 }
 
@@ -98,24 +99,54 @@ pub(crate) fn response(
         types::ResponseVerdict::Respond(raw) => {
             ResponseVerdict::Respond(Arc::new(reply(raw, bounds)?))
         }
-        types::ResponseVerdict::Next(raw) => {
-            no_body("response-body", raw.body)?;
-            ResponseVerdict::Next(Arc::new(ResponsePatch {
-                status: raw.status.map(status).transpose()?,
-                edits: optional_edits(raw.edits, bounds)?,
-                metadata: pairs("metadata", raw.metadata)?,
-            }))
-        }
+        types::ResponseVerdict::Next(raw) => ResponseVerdict::Next(Arc::new(ResponsePatch {
+            body: body_mode(Hook::ResponseBody, raw.body, bounds)?,
+            status: raw.status.map(status).transpose()?,
+            edits: optional_edits(raw.edits, bounds)?,
+            metadata: pairs("metadata", raw.metadata)?,
+        })),
     })
 }
 
-/// Body hooks are not served, so no loaded plugin can export one.
-fn no_body(hook: &str, mode: types::BodyMode) -> Result<(), Wrong> {
-    match mode {
-        types::BodyMode::None => Ok(()),
-        types::BodyMode::Buffered(_) | types::BodyMode::Streamed => {
-            Err(format!("a body is asked for, but the plugin exports no `{hook}`"))
-        }
+pub(crate) fn whole(raw: types::WholeVerdict, bounds: Bounds) -> Result<WholeVerdict, Wrong> {
+    use types::WholeVerdict as Raw;
+    let changed = |body, edits| Ok(WholeVerdict::Next { body, edits });
+    match raw {
+        Raw::Keep => changed(None, Edits::default()),
+        Raw::KeepWith(raw) => changed(None, edits(raw, bounds)?),
+        Raw::Replace(body) => changed(Some(body), Edits::default()),
+        Raw::ReplaceWith((body, raw)) => changed(Some(body), edits(raw, bounds)?),
+        Raw::Respond(raw) => reply(raw, bounds).map(WholeVerdict::Respond),
+    }
+}
+
+pub(crate) fn chunk(raw: types::ChunkVerdict, _: Bounds) -> Result<ChunkVerdict, Wrong> {
+    Ok(match raw {
+        types::ChunkVerdict::Keep => ChunkVerdict::Keep,
+        types::ChunkVerdict::Replace(data) => ChunkVerdict::Replace(data),
+        types::ChunkVerdict::Abort => ChunkVerdict::Abort,
+    })
+}
+
+pub(crate) fn failover(raw: failover::Decision, bounds: Bounds) -> Result<Failover, Wrong> {
+    Ok(match raw {
+        failover::Decision::ByPolicy => Failover::ByPolicy,
+        failover::Decision::GiveUp => Failover::GiveUp,
+        failover::Decision::Retry(labels) => Failover::Retry(pairs("retry", labels)?),
+        failover::Decision::Respond(raw) => Failover::Respond(reply(raw, bounds)?),
+    })
+}
+
+/// A body is shown to nobody who has no hook for it.
+fn body_mode(hook: Hook, mode: types::BodyMode, bounds: Bounds) -> Result<BodyMode, Wrong> {
+    let mode = match mode {
+        types::BodyMode::None => return Ok(BodyMode::None),
+        types::BodyMode::Buffered(most) => BodyMode::Buffered(most),
+        types::BodyMode::Streamed => BodyMode::Streamed,
+    };
+    match bounds.hooks.contains(hook) {
+        true => Ok(mode),
+        false => Err(format!("a body is asked for, but the plugin exports no `{hook}`")),
     }
 }
 
@@ -132,7 +163,10 @@ pub(crate) fn reply(raw: types::Reply, bounds: Bounds) -> Result<Reply, Wrong> {
 }
 
 fn optional_edits(raw: Option<types::Edits>, bounds: Bounds) -> Result<Edits, Wrong> {
-    let Some(raw) = raw else { return Ok(Edits::default()) };
+    raw.map_or(Ok(Edits::default()), |raw| edits(raw, bounds))
+}
+
+fn edits(raw: types::Edits, bounds: Bounds) -> Result<Edits, Wrong> {
     let count = raw.remove.len() + raw.set.len() + raw.append.len();
     if count > bounds.edits {
         return Err(too_many("header edits", count, bounds.edits));
@@ -259,7 +293,7 @@ pub(crate) fn short(what: &str, text: String) -> Result<String, Wrong> {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { edits: 4 };
+    const BOUNDS: Bounds = Bounds { edits: 4, hooks: Hooks::NONE };
 
     fn field(name: &str, value: &[u8]) -> types::Field {
         types::Field { name: name.to_owned(), value: value.to_vec() }
@@ -327,6 +361,20 @@ mod tests {
         for bad in ["", "a b", "u@a", "a,b", "a/b", "a:b", "a:", "a:99999", ":80", "a\r\n"] {
             assert!(authority(bad.to_owned()).is_err(), "{bad:?} passed");
         }
+    }
+
+    #[test]
+    fn a_body_is_for_plugins_with_a_hook_for_it() {
+        let mode = |hooks| {
+            let bounds = Bounds { hooks, ..BOUNDS };
+            body_mode(Hook::RequestBody, types::BodyMode::Buffered(7), bounds)
+        };
+        assert!(mode(Hooks::NONE).is_err());
+        let mut hooks = Hooks::NONE;
+        hooks.insert(Hook::ResponseBody);
+        assert!(mode(hooks).is_err());
+        hooks.insert(Hook::RequestBody);
+        assert_eq!(mode(hooks), Ok(BodyMode::Buffered(7)));
     }
 
     #[test]

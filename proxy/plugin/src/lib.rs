@@ -15,6 +15,7 @@
 //! | `describe` without any capability | `loaded` -> [`Loaded`] |
 //! | `configure` with every configuration | `revision` -> [`Revision`] |
 //! | calls, on pooled instances with budgets | `revision`, `calls`, `instance`, `pool`, `guest`, `run_time`, `ticker` |
+//! | calls with a body | `body` |
 //! | what came back becomes something that can be applied without failing | `judge` -> `verdict` |
 //! | a plugin that keeps failing is left alone for a while | `breaker`, `gate` |
 //!
@@ -22,6 +23,7 @@
 //! 512 KiB of it, so threads that call need the usual 2 MiB.
 
 mod admit;
+mod body;
 mod breaker;
 mod cache;
 mod calls;
@@ -54,6 +56,7 @@ mod ticker;
 mod verdict;
 mod wasi;
 
+pub use body::{Bearer, BodyStream, LARGEST_CHUNK, Side};
 pub use calls::{Background, Charge, Classified, KeptInputs, Summary};
 pub use environment::{Band, Charged, Environment, InstanceView, Level, LogLine, MetricSink};
 pub use fault::{ConfigureError, Failure, HostError, LoadError, Problem};
@@ -63,11 +66,11 @@ pub use input::{InputName, InputPattern};
 pub use lent::{Lent, Secret};
 pub use loaded::Loaded;
 pub use manifest::{Manifest, Metric, MetricKind};
-pub use request::{Inputs, Protocol, RequestHead, ResponseHead, Values};
+pub use request::{Attempt, Inputs, Protocol, RequestHead, ResponseHead, Values};
 pub use revision::{Report, Revision};
 pub use spec::{Budget, Config, Isolation, Spec};
 pub use ticker::GRACE;
 pub use verdict::{
-    Edits, Pair, Reply, RequestPatch, RequestVerdict, ResponsePatch, ResponseVerdict, Routing,
-    Target,
+    BodyMode, ChunkVerdict, Edits, Failover, Pair, Reply, RequestPatch, RequestVerdict,
+    ResponsePatch, ResponseVerdict, Routing, Target, WholeVerdict,
 };

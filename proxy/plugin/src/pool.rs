@@ -41,7 +41,21 @@ impl<T> Pool<T> {
     }
 }
 
+impl<T> Pool<T> {
+    /// Takes up again what [`Lease::carry`] carried away.
+    pub(crate) fn resume(&self, thing: Option<T>) -> Lease<'_, T> {
+        Lease { pool: self, thing }
+    }
+}
+
 impl<T> Lease<'_, T> {
+    /// Carries the thing away, its place still taken: to be given back to [`Pool::resume`].
+    pub(crate) fn carry(mut self) -> Option<T> {
+        let thing = self.thing.take();
+        std::mem::forget(self);
+        thing
+    }
+
     /// Puts the thing back for the next call.
     pub(crate) fn keep(mut self) {
         if let Some(thing) = self.thing.take() {
@@ -83,6 +97,19 @@ mod tests {
             lease.thing = Some(7);
             assert!(pool.lease().is_none(), "more than the limit");
         }
+        assert_eq!(pool.live(), 0);
+    }
+
+    #[test]
+    fn what_is_carried_away_keeps_its_place_until_it_is_resumed() {
+        let pool = Pool::new(1);
+        let mut lease = pool.lease().unwrap();
+        lease.thing = Some(7);
+        let carried = lease.carry();
+        assert!(pool.lease().is_none(), "its place was given away");
+        pool.resume(carried).keep();
+        assert_eq!(pool.lease().unwrap().thing, Some(7));
+        drop(pool.resume(pool.lease().unwrap().carry()));
         assert_eq!(pool.live(), 0);
     }
 

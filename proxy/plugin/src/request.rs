@@ -2,10 +2,12 @@
 //! read out of it only when a call needs them.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
 
+use crate::contract::exports::hither::plugin::failover;
 use crate::contract::hither::plugin::types;
 use crate::input::InputName;
 
@@ -64,6 +66,33 @@ pub struct ResponseHead<'a> {
     pub end_of_stream: bool,
     /// Whatever else the plugin declared.
     pub inputs: &'a dyn Inputs,
+}
+
+/// A try of an instance that failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// Which try of the request it was, from 1.
+    pub number: u32,
+    /// The instance that was tried.
+    pub instance: &'a str,
+    /// What it answered, where it did.
+    pub status: Option<StatusCode>,
+    /// What went wrong, where it did not.
+    pub error: Option<&'a str>,
+    /// How long the try took.
+    pub elapsed: Duration,
+}
+
+impl<'a> Attempt<'a> {
+    pub(crate) fn lowered(&self) -> failover::Attempt<'a> {
+        failover::Attempt {
+            number: self.number,
+            instance: self.instance,
+            status: self.status.map(|status| status.as_u16()),
+            error: self.error,
+            elapsed_ms: u32::try_from(self.elapsed.as_millis()).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// Where declared inputs come from. `InputName::Header` is a field of the message at hand: of the

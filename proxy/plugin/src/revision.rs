@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::body::Streams;
 use crate::capability::Capabilities;
 use crate::contract::hither::plugin::types;
 use crate::fault::{ConfigureError, Failure};
@@ -19,13 +20,13 @@ use crate::loaded::Loaded;
 use crate::manifest::Manifest;
 use crate::pool::{Lease, Pool};
 use crate::recall::{Question, Recall, Recalled, Verdict};
-use crate::request::{RequestHead, ResponseHead, Values};
+use crate::request::{Attempt, RequestHead, ResponseHead, Values};
 use crate::spec::{Config, Isolation};
-use crate::verdict::{RequestVerdict, ResponseVerdict, Routing};
+use crate::verdict::{Failover, RequestVerdict, ResponseVerdict, Routing};
 
 /// A fresh instance on the request path may take this many times the budget of a call: enough to read
 /// configurations, too little to hold a worker for long.
-const FRESH_START: u32 = 10;
+pub(crate) const FRESH_START: u32 = 10;
 
 /// How one call went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,11 @@ pub struct Report<T> {
 impl<T> Report<T> {
     pub(crate) fn left_alone() -> Self {
         Self::not_called(Err(Failure::Open))
+    }
+
+    /// Of a call that could not be made.
+    pub fn not_made(failure: Failure) -> Self {
+        Self::not_called(Err(failure))
     }
 
     fn not_called(outcome: Result<T, Failure>) -> Self {
@@ -70,9 +76,9 @@ impl<T> Report<T> {
 /// What a call is made for.
 #[derive(Clone, Copy)]
 pub(crate) struct Occasion {
-    exchange: u64,
-    config: u32,
-    rehearsal: bool,
+    pub(crate) exchange: u64,
+    pub(crate) config: u32,
+    pub(crate) rehearsal: bool,
 }
 
 impl RequestHead<'_> {
@@ -120,8 +126,9 @@ pub struct Revision {
     loaded: Arc<Loaded>,
     configs: Vec<Configured>,
     capabilities: Arc<Capabilities>,
-    pool: Pool<Box<Instance>>,
-    gate: Gate,
+    pub(crate) pool: Pool<Box<Instance>>,
+    pub(crate) streams: Streams,
+    pub(crate) gate: Gate,
     /// Of calls that no request waits for.
     gate_aside: Gate,
     /// Where verdicts are by inputs.
@@ -153,9 +160,10 @@ impl Revision {
         let mut configs = configs.into_iter().map(configure).collect::<Result<Vec<_>, _>>()?;
         configs.sort_by_key(|configured| configured.config.id);
         let pool = Pool::new(loaded.budget.instances);
+        let streams = Streams::of(loaded.budget.instances);
         let recalled = loaded.manifest().by_inputs.then(Box::default);
         let (capabilities, gate, gate_aside) = (Arc::new(may), Gate::default(), Gate::default());
-        Ok(Self { loaded, configs, capabilities, pool, gate, gate_aside, recalled })
+        Ok(Self { loaded, configs, capabilities, pool, streams, gate, gate_aside, recalled })
     }
 
     /// A number that no other revision in this process has.
@@ -292,6 +300,25 @@ impl Revision {
         report
     }
 
+    /// `failover.on-failure`. A plugin without this hook leaves it to the policy.
+    pub fn on_failure(
+        &self,
+        head: &RequestHead<'_>,
+        memo: u64,
+        attempt: &Attempt<'_>,
+    ) -> Report<Failover> {
+        let Some(given) = self.configured(head.config) else {
+            return Report::unconfigured(head.config);
+        };
+        let values = Values::read(head.inputs, &given.request);
+        self.call(head.occasion(), judge::failover, Failover::ByPolicy, |instance| {
+            let hook = instance.interfaces.failover.as_ref()?;
+            let inputs = values.lowered();
+            let head = head.lowered(&inputs);
+            Some(hook.call_on_failure(&mut instance.store, head, memo, attempt.lowered()))
+        })
+    }
+
     /// Starts the first instances, so that a plugin which cannot is known before traffic meets it.
     pub(crate) fn warm(&self) -> Result<(), Failure> {
         let mut leases = Vec::new();
@@ -339,10 +366,7 @@ impl Revision {
             match returned {
                 None => Ok(pass),
                 Some(Err(error)) => Err(instance.failure(&error)),
-                Some(Ok(raw)) => {
-                    let bounds = Bounds { edits: self.loaded.budget.edits };
-                    judge(raw, bounds).map_err(Failure::InvalidOutput)
-                }
+                Some(Ok(raw)) => judge(raw, self.bounds()).map_err(Failure::InvalidOutput),
             }
         });
         if !rehearsal {
@@ -432,7 +456,7 @@ impl Revision {
     }
 
     /// An instance to call, and the place in the pool that it takes.
-    fn lease(
+    pub(crate) fn lease(
         &self,
         fresh: &mut bool,
         fresh_start: Duration,
@@ -447,6 +471,20 @@ impl Revision {
         *fresh = true;
         let instance = self.start(fresh_start)?;
         Ok((lease, instance))
+    }
+
+    /// What an answer of it is judged by.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds { edits: self.loaded.budget.edits, hooks: self.hooks() }
+    }
+
+    /// An instance that was carried away and is well.
+    pub(crate) fn take_back(&self, instance: Box<Instance>) {
+        let again = self.may_serve_again(&instance);
+        let lease = self.pool.resume(Some(instance));
+        if again {
+            lease.keep();
+        }
     }
 
     fn may_serve_again(&self, instance: &Instance) -> bool {

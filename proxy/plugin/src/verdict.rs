@@ -108,6 +108,8 @@ pub struct RequestPatch {
     pub authority: Option<Authority>,
     /// For later plugins and the access log.
     pub metadata: Vec<Pair>,
+    /// How much of the request's body the plugin wants.
+    pub body: BodyMode,
     /// False: this plugin's response hooks are not called for this exchange.
     pub response_hooks: bool,
     /// For this plugin's later hooks of the same exchange.
@@ -134,6 +136,58 @@ pub struct ResponsePatch {
     pub edits: Edits,
     /// For later plugins and the access log.
     pub metadata: Vec<Pair>,
+    /// How much of the response's body the plugin wants.
+    pub body: BodyMode,
+}
+
+/// How much of a body a plugin wants to see. Whoever asks for any exports the hook for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BodyMode {
+    /// Nothing.
+    #[default]
+    None,
+    /// All of it at once, with the head held back meanwhile; at most so many bytes.
+    Buffered(u32),
+    /// Each piece as it passes.
+    Streamed,
+}
+
+/// What a plugin says of a whole body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WholeVerdict {
+    /// The message goes on.
+    Next {
+        /// Another body in its place.
+        body: Option<Vec<u8>>,
+        /// Changes of its headers.
+        edits: Edits,
+    },
+    /// Thrown away: this is the answer.
+    Respond(Reply),
+}
+
+/// What a plugin says of a piece of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChunkVerdict {
+    /// As it is.
+    Keep,
+    /// Other bytes in its place; none is allowed.
+    Replace(Vec<u8>),
+    /// The message ends here, and whoever receives it can tell that it is not whole.
+    Abort,
+}
+
+/// What a plugin says of an attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failover {
+    /// As the service's retry policy has it.
+    ByPolicy,
+    /// It is not repeated.
+    GiveUp,
+    /// It is repeated where that is safe and allowed, on an instance that bears these labels.
+    Retry(Vec<Pair>),
+    /// It is not repeated: this is the answer.
+    Respond(Reply),
 }
 
 impl Verdict for Routing {

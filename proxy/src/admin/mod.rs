@@ -71,7 +71,7 @@ impl State {
     }
 
     fn metrics(&self) -> Answer {
-        match self.shared.telemetry.scrape(&self.shared.snapshot()) {
+        match self.shared.telemetry.scrape(&self.shared.snapshot(), self.shared.bodies.held()) {
             Ok(page) => with_type(StatusCode::OK, "text/plain; version=0.0.4", page),
             Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         }

@@ -1,6 +1,7 @@
 //! What the plugins of one request have said so far.
 
 use crate::decide::Record;
+use hither_plugin_host::{BodyMode, Side};
 use smallvec::SmallVec;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +14,8 @@ pub(crate) struct Exchange {
     seats: SmallVec<[Seat; 4]>,
     metadata: Vec<(String, String)>,
     now_ms: Option<u64>,
+    /// Whether anybody wants the request's body, and the response's.
+    wanted: [bool; 2],
     /// For whoever asks why; hardly ever there.
     record: Option<Box<Record>>,
 }
@@ -23,6 +26,8 @@ struct Seat {
     memo: u64,
     skip_response: bool,
     passed_over: bool,
+    /// How much it wants of the request's body, and of the response's.
+    bodies: [BodyMode; 2],
 }
 
 impl Exchange {
@@ -57,6 +62,24 @@ impl Exchange {
     /// out.
     pub(super) fn passed_over(&self, place: usize) -> Option<bool> {
         self.seats.get(place).map(|seat| seat.passed_over)
+    }
+
+    /// The plugin at `place` wants so much of a body.
+    pub(super) fn want(&mut self, place: usize, side: Side, mode: BodyMode) {
+        if let Some(seat) = self.seats.get_mut(place).filter(|_| mode != BodyMode::None) {
+            seat.bodies[side as usize] = mode;
+            self.wanted[side as usize] = true;
+        }
+    }
+
+    /// Whether any plugin wants some of this body.
+    pub(super) fn wants(&self, side: Side) -> bool {
+        self.wanted[side as usize]
+    }
+
+    /// How much of a body the plugin at `place` wants.
+    pub(super) fn body(&self, place: usize, side: Side) -> BodyMode {
+        self.seats.get(place).map_or(BodyMode::None, |seat| seat.bodies[side as usize])
     }
 
     pub(super) fn memo(&self, place: usize) -> u64 {

@@ -17,6 +17,9 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+/// What an answer may hold beside a body, and the least that it may hold with one.
+const MEGABYTE: usize = 1 << 20;
+
 /// The configurations of one plugin, each with a number, and which service has which.
 pub(crate) struct Attachments {
     configs: Vec<Value>,
@@ -76,6 +79,7 @@ pub(crate) struct Wanted<'a> {
 pub(super) struct Print {
     load: LoadPrint,
     on_failure: Option<OnFailure>,
+    body: u64,
     configs: Vec<Value>,
     secrets: Option<Arc<PluginSecrets>>,
     limiters: BTreeSet<Name>,
@@ -168,6 +172,10 @@ impl Print {
     pub(super) fn on_failure(&self) -> Option<OnFailure> {
         self.on_failure
     }
+
+    pub(super) fn body(&self) -> u64 {
+        self.body
+    }
 }
 
 fn print(wanted: &Wanted<'_>) -> Print {
@@ -189,6 +197,8 @@ fn print(wanted: &Wanted<'_>) -> Print {
                 memory: usize::try_from(plan.memory.bytes()).unwrap_or(usize::MAX),
                 instances: plan.instances.get() as usize,
                 store: usize::try_from(plan.store.bytes()).unwrap_or(usize::MAX),
+                output: usize::try_from(plan.body.bytes()).unwrap_or(usize::MAX).max(MEGABYTE)
+                    + MEGABYTE,
                 ..Budget::default()
             },
             isolation: match plan.isolation {
@@ -201,6 +211,7 @@ fn print(wanted: &Wanted<'_>) -> Print {
             OnFailurePlan::Skip => Some(OnFailure::Skip),
             OnFailurePlan::Reject => Some(OnFailure::Reject),
         },
+        body: plan.body.bytes(),
         configs: attachments.configs.clone(),
         secrets: wanted.secrets.cloned(),
         limiters: plan.limiters.clone(),

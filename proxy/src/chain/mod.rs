@@ -6,9 +6,11 @@ mod access_log;
 mod background;
 mod environment;
 mod exchange;
+mod failover;
 mod inputs;
 mod load;
 mod message;
+mod passage;
 mod plugin;
 mod rate_limit;
 mod said;
@@ -18,16 +20,19 @@ mod wish;
 pub(crate) use access_log::Finished;
 pub(crate) use environment::PluginEnvironment;
 pub(crate) use exchange::Exchange;
+pub(crate) use failover::FailoverOutcome;
 pub(crate) use load::{Attachments, PluginLoader, Wanted};
 pub(crate) use message::{
     RequestContext, RequestMessage, ResponseContext, ResponseMessage, authority,
 };
+pub(crate) use passage::{Ended, Passage};
 pub(crate) use plugin::Plugin;
 pub(crate) use when::When;
 pub(crate) use wish::Wish;
 
 use crate::snapshot::Refused;
-use hither_plugin_host::{Hook, Reply, RequestVerdict, ResponseVerdict, Routing};
+pub(crate) use hither_plugin_host::{Attempt, Side};
+use hither_plugin_host::{Bearer, Hook, Reply, RequestVerdict, ResponseVerdict, Routing};
 use inputs::Facts;
 use std::sync::Arc;
 
@@ -36,6 +41,8 @@ use std::sync::Arc;
 pub(crate) struct Chain {
     links: Box<[Link]>,
     watches_responses: bool,
+    reads_responses: bool,
+    watches_attempts: bool,
     watches_ends: bool,
 }
 
@@ -71,7 +78,9 @@ impl Chain {
     pub(crate) fn new(links: Vec<Link>) -> Chain {
         let any = |hook| links.iter().any(|link: &Link| link.plugin.serves(hook));
         let (watches_responses, watches_ends) = (any(Hook::ResponseFilter), any(Hook::AccessLog));
-        Chain { links: links.into(), watches_responses, watches_ends }
+        let (reads_responses, watches_attempts) = (any(Hook::ResponseBody), any(Hook::Failover));
+        let links = links.into();
+        Chain { links, watches_responses, reads_responses, watches_attempts, watches_ends }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -80,6 +89,14 @@ impl Chain {
 
     pub(crate) fn watches_responses(&self) -> bool {
         self.watches_responses
+    }
+
+    /// Whether a plugin may ask for the body of the response to this request.
+    pub(crate) fn may_read_response(&self, exchange: &Exchange) -> bool {
+        self.reads_responses
+            && self.links.iter().enumerate().any(|(place, link)| {
+                link.plugin.serves(Hook::ResponseBody) && !exchange.skips_response(place)
+            })
     }
 
     /// The plugins that are asked once an instance has answered, in that order.
@@ -123,6 +140,26 @@ impl Chain {
             }
         }
         RequestOutcome::Go
+    }
+
+    /// The way of a body through the plugins that asked for it; none where none did. `number` names
+    /// the exchange.
+    pub(crate) fn passage(&self, side: Side, exchange: &Exchange, number: u64) -> Option<Passage> {
+        if !exchange.wants(side) {
+            return None;
+        }
+        let mut passage = Passage::new(side);
+        let links = self.links.iter().enumerate().take(exchange.reached());
+        let mut add = |(place, link): (usize, &Link)| {
+            let memo = exchange.memo(place);
+            let bearer = Bearer { exchange: number, config: link.config, memo };
+            passage.add(&link.plugin, bearer, exchange.body(place, side));
+        };
+        match side {
+            Side::Request => links.for_each(&mut add),
+            Side::Response => links.rev().for_each(&mut add),
+        }
+        (!passage.is_empty()).then_some(passage)
     }
 
     /// Asks the plugins that saw the request, the last one first.
@@ -181,6 +218,7 @@ impl Link {
                 head.redirect(patch.path.as_ref(), patch.authority.as_ref());
                 exchange.note(&self.plugin.name, &patch.metadata);
                 exchange.remember(place, patch.memo, patch.response_hooks);
+                exchange.want(place, Side::Request, patch.body);
                 RequestOutcome::Go
             }
         }
@@ -262,6 +300,7 @@ impl Link {
                 }
                 head.apply(&patch.edits);
                 exchange.note(&self.plugin.name, &patch.metadata);
+                exchange.want(place, Side::Response, patch.body);
                 ResponseOutcome::Go
             }
         }

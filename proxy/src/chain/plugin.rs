@@ -90,6 +90,11 @@ impl Plugin {
         self.log.get()
     }
 
+    /// The most bytes of a body that it may have held back.
+    pub(super) fn body(&self) -> u64 {
+        self.print.body()
+    }
+
     pub(super) fn serves(&self, hook: Hook) -> bool {
         self.revision.hooks().contains(hook)
     }

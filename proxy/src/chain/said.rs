@@ -3,7 +3,7 @@
 use super::plugin::Failed;
 use super::rate_limit::Counted;
 use crate::decide::{Changes, Said};
-use hither_plugin_host::{Edits, RequestVerdict, ResponseVerdict, Routing};
+use hither_plugin_host::{Edits, Failover, RequestVerdict, ResponseVerdict, Routing, WholeVerdict};
 use http::uri::{Authority, PathAndQuery};
 
 pub(super) fn of_request(judged: &Result<RequestVerdict, Failed>) -> Said {
@@ -52,6 +52,27 @@ pub(super) fn of_limits(judged: &Result<Counted, Failed>) -> Said {
             limiters: limiters.clone(),
             refused: refused.as_ref().map(|refused| refused.name.to_string()),
         },
+    }
+}
+
+pub(super) fn of_whole(judged: &Result<WholeVerdict, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(WholeVerdict::Respond(reply)) => Said::Answered { status: reply.status.as_u16() },
+        Ok(WholeVerdict::Next { body: None, edits }) if edits.is_empty() => Said::Passed,
+        Ok(WholeVerdict::Next { edits, .. }) => {
+            Said::Changed { changes: changes(edits, None, None) }
+        }
+    }
+}
+
+pub(super) fn of_failover(judged: &Result<Failover, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(Failover::ByPolicy) => Said::Passed,
+        Ok(Failover::GiveUp) => Said::GaveUp,
+        Ok(Failover::Retry(require)) => Said::Retried { require: require.clone() },
+        Ok(Failover::Respond(reply)) => Said::Answered { status: reply.status.as_u16() },
     }
 }
 

@@ -7,36 +7,45 @@ use std::time::{Duration, Instant};
 
 /// The narrowing of all routing plugins of one request: what they said, as they said it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wish(SmallVec<[Arc<Target>; 2]>);
+pub(crate) struct Wish {
+    targets: SmallVec<[Arc<Target>; 2]>,
+    /// Labels that the instance of the next attempt must bear as well, by whoever had it made.
+    retry: Vec<Pair>,
+}
 
 impl Wish {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.targets.is_empty() && self.retry.is_empty()
+    }
+
+    /// The next attempt goes where these labels are.
+    pub(crate) fn retry_where(&mut self, labels: Vec<Pair>) {
+        self.retry = labels;
     }
 
     /// Adds what one plugin asks.
     pub(super) fn narrow(&mut self, target: Arc<Target>) {
-        self.0.push(target);
+        self.targets.push(target);
     }
 
     /// Labels that the instance must bear: each plugin narrows further.
     pub(crate) fn require(&self) -> impl Iterator<Item = &Pair> {
-        self.0.iter().flat_map(|target| &target.require)
+        self.targets.iter().flat_map(|target| &target.require).chain(&self.retry)
     }
 
     /// Labels tried first, in this order.
     pub(crate) fn prefer(&self) -> impl Iterator<Item = &Pair> {
-        self.0.iter().flat_map(|target| &target.prefer)
+        self.targets.iter().flat_map(|target| &target.prefer)
     }
 
     /// Same key, same instance while it is open; empty: none. The last plugin that gave one counts.
     pub(crate) fn affinity(&self) -> &[u8] {
-        self.0.iter().rev().find_map(|target| target.affinity.as_deref()).unwrap_or_default()
+        self.targets.iter().rev().find_map(|target| target.affinity.as_deref()).unwrap_or_default()
     }
 
     /// For the whole attempt, queue included: the shortest counts.
     fn timeout(&self) -> Option<Duration> {
-        self.0.iter().filter_map(|target| target.timeout).min()
+        self.targets.iter().filter_map(|target| target.timeout).min()
     }
 
     /// What is left of the plugins' timeout for a request that began at `started`.

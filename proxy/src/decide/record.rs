@@ -103,6 +103,10 @@ pub(crate) enum Said {
     },
     /// These limiters count it; the one that refuses it, if one does.
     Counted { limiters: Vec<String>, refused: Option<String> },
+    /// Not again, after a failed attempt.
+    GaveUp,
+    /// Again after a failed attempt, on such instances.
+    Retried { require: Vec<(String, String)> },
     /// Not at all: it answered itself.
     Answered { status: u16 },
     /// Nothing, for it was not asked: `path`, `method` or `header` is not what its condition wants.

@@ -1,5 +1,6 @@
 //! What one request carries from its first hook to its last.
 
+use super::body::{Bodies, hold};
 use super::connection::Connection;
 use super::link::Deadlines;
 use super::request_id::RequestId;
@@ -9,6 +10,7 @@ use crate::snapshot::{Edge, Endpoint, Service, Snapshot};
 use crate::telemetry::{ServiceMetrics, Times};
 use hither_balance::{Active, Instance, Permit, Retry};
 use hither_plugin_host::Reply;
+use pingora_proxy::Session;
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -47,8 +49,12 @@ pub(crate) struct Ctx {
     pub(crate) failure: Option<Failure>,
     /// A plugin's answer that replaces the instance's.
     pub(crate) reply: Option<Reply>,
+    /// An answer of the instance's was given up for another attempt.
+    pub(crate) given_up: bool,
     pub(crate) interim_responses: u8,
     pub(crate) answered: bool,
+    /// The bodies that plugins want; hardly ever there.
+    pub(crate) bodies: Option<Box<Bodies>>,
     /// Bytes of the request's body so far.
     pub(crate) body_bytes: u64,
     pub(crate) times: Times,
@@ -175,8 +181,10 @@ impl Ctx {
             deadlines: None,
             failure: None,
             reply: None,
+            given_up: false,
             interim_responses: 0,
             answered: false,
+            bodies: None,
             body_bytes: 0,
             times: Times::default(),
             original_target: None,
@@ -191,6 +199,18 @@ impl Ctx {
         match (self.wish.time_left(self.started), retry) {
             (Some(plugin), Some(retry)) => Some(plugin.min(retry)),
             (plugin, retry) => plugin.or(retry),
+        }
+    }
+
+    /// The client's own session stands in front again, should another have stood there.
+    pub(crate) fn release(&mut self, session: &mut Session) {
+        let Some(bodies) = self.bodies.as_deref_mut() else { return };
+        hold::release(session, &bodies.slot);
+        bodies.request_held = None;
+        let mut slot = bodies.slot.lock();
+        self.times.plugins += std::mem::take(&mut slot.plugins);
+        if let Some(sent) = slot.head_sent.take() {
+            self.times.first_byte = Some(sent.duration_since(self.started));
         }
     }
 

@@ -41,17 +41,17 @@ impl ProxyHttp for Handler {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Box<Ctx>) -> Result<bool> {
-        hook::request::run(session, ctx).await
+        hook::request::run(&self.shared, session, ctx).await
     }
 
     async fn request_body_filter(
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end_of_stream: bool,
+        end_of_stream: bool,
         ctx: &mut Box<Ctx>,
     ) -> Result<()> {
-        hook::request_body::run(body.as_ref(), ctx)
+        hook::request_body::run(body, end_of_stream, ctx)
     }
 
     async fn upstream_peer(
@@ -77,13 +77,13 @@ impl ProxyHttp for Handler {
 
     fn fail_to_connect(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _peer: &HttpPeer,
         ctx: &mut Box<Ctx>,
         error: Box<Error>,
     ) -> Box<Error> {
         hook::outcome::unreachable(ctx, &error);
-        hook::retry::after_connect(ctx, error)
+        hook::retry::after_connect(session, ctx, error)
     }
 
     fn error_while_proxy(
@@ -113,11 +113,16 @@ impl ProxyHttp for Handler {
         response: &mut ResponseHeader,
         ctx: &mut Box<Ctx>,
     ) -> Result<()> {
+        hook::retry::after_answer(session, response.status, ctx)?;
+        if !response.status.is_informational() {
+            // The request has been sent: nobody plays it any more.
+            ctx.release(session);
+        }
         if *self.stage.borrow() == Stage::Draining {
             // Pingora looks once, when the request begins; this one has seen the drain come.
             session.set_keepalive(None);
         }
-        hook::response::run(session, response, ctx)
+        hook::response::run(&self.shared, session, response, ctx)
     }
 
     async fn fail_to_proxy(
@@ -126,10 +131,12 @@ impl ProxyHttp for Handler {
         error: &Error,
         ctx: &mut Box<Ctx>,
     ) -> FailToProxy {
+        ctx.release(session);
         hook::failed::run(session, error, ctx).await
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Box<Ctx>) {
+        ctx.release(session);
         hook::finished::run(&self.shared, session, ctx);
     }
 

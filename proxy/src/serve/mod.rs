@@ -6,6 +6,7 @@
 //! | connections are accepted, each thread for itself | `accept`, `listen` |
 //! | the head is checked and timed before Pingora sees it | `guard` |
 //! | what one request carries through all hooks | `ctx` |
+//! | a body that a plugin wants is held, or shown in pieces | `body` |
 //! | connections to instances are lent and kept | `link` |
 //! | Pingora calls | `handler`, which delegates to `hook/*` |
 //! | a failure becomes an answer | `classify`, `answer` |
@@ -13,6 +14,7 @@
 
 mod accept;
 mod answer;
+mod body;
 mod classify;
 mod connection;
 mod ctx;
@@ -28,6 +30,7 @@ mod request_id;
 mod trace;
 
 pub(crate) use accept::{Stage, Worker};
+pub(crate) use body::BodyRoom;
 pub(crate) use guard::{HeadLimits, Patience};
 pub(crate) use listen::{Bound, Listeners};
 pub(crate) use request_id::RequestId;

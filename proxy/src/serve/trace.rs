@@ -103,6 +103,8 @@ fn said(call: &Call) -> &'static str {
         Said::Routed { .. } => "routed",
         Said::Counted { refused: None, .. } => "counted",
         Said::Counted { refused: Some(_), .. } => "refused",
+        Said::GaveUp => "gave-up",
+        Said::Retried { .. } => "retried",
         Said::Answered { .. } => "answered",
         Said::NotAsked { .. } => "not-asked",
         Said::Failed { rejects: true, .. } => "failed",

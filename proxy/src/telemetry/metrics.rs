@@ -57,6 +57,7 @@ pub(super) struct Metrics {
     pub(super) plugin_info: IntGaugeVec,
     pub(super) swaps: IntCounterVec,
     pub(super) snapshots_live: IntGauge,
+    pub(super) held_bodies: IntGauge,
     pub(super) connections_open: IntGauge,
     pub(super) connections_total: IntCounter,
     pub(super) accept_failures: IntCounter,
@@ -248,6 +249,11 @@ impl Metrics {
                 "hither_swaps_total",
                 "Swaps of configuration or plugins.",
                 &["result"],
+                r
+            )?,
+            held_bodies: int_gauge!(
+                "hither_held_body_bytes",
+                "Bytes of bodies that are held back for plugins.",
                 r
             )?,
             snapshots_live: int_gauge!(

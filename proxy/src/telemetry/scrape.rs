@@ -7,11 +7,16 @@ use hither_balance::Band;
 use prometheus::TextEncoder;
 
 impl Telemetry {
-    /// The page in Prometheus' text format.
+    /// The page in Prometheus' text format. `held`: bytes of bodies that are held back for plugins.
     ///
     /// # Errors
     /// The registry could not be written, which would be a mistake of ours.
-    pub(crate) fn scrape(&self, snapshot: &Snapshot) -> Result<String, prometheus::Error> {
+    pub(crate) fn scrape(
+        &self,
+        snapshot: &Snapshot,
+        held: u64,
+    ) -> Result<String, prometheus::Error> {
+        self.metrics.held_bodies.set(i64::try_from(held).unwrap_or(i64::MAX));
         self.look_at_process();
         self.look_at_services(snapshot);
         self.look_at_plugins(snapshot);

@@ -9,10 +9,13 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Ident, ImplItem, ItemImpl, Result, Token, parse_macro_input, parse_quote};
 
 /// The hooks that can be listed: as in the attribute, and the marker type of each.
-const HOOKS: [(&str, &str); 7] = [
+const HOOKS: [(&str, &str); 10] = [
     ("routing", "Routing"),
+    ("failover", "Failover"),
     ("request_filter", "RequestFilter"),
+    ("request_body", "RequestBody"),
     ("response_filter", "ResponseFilter"),
+    ("response_body", "ResponseBody"),
     ("cache_policy", "CachePolicy"),
     ("rate_limit", "RateLimit"),
     ("access_log", "AccessLog"),

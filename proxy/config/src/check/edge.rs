@@ -32,6 +32,7 @@ impl Check<'_> {
             threads: NonZeroU32::new(threads)?,
             drain_timeout: raw.drain_timeout.value,
             upstream_keepalive: raw.upstream_keepalive.value,
+            held_bodies: raw.held_bodies.value,
             plugin_cache,
         })
     }

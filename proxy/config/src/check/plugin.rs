@@ -57,6 +57,7 @@ impl Check<'_> {
             time: raw.time.value,
             memory: raw.memory.value,
             instances: NonZeroU32::new(raw.instances.value)?,
+            body: raw.body.value,
             store: raw.store.map_or(STORE, |at| at.value),
             limiters,
             secrets,

@@ -58,6 +58,8 @@ pub struct EdgePlan {
     pub drain_timeout: Duration,
     /// Idle upstream connections that each thread keeps; 0 keeps none.
     pub upstream_keepalive: u32,
+    /// The most bytes of all bodies together that are held back for plugins.
+    pub held_bodies: Size,
     /// Folder for compiled plugins; it need not exist yet.
     pub plugin_cache: PathBuf,
 }

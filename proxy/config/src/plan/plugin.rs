@@ -28,6 +28,8 @@ pub struct PluginPlan {
     pub memory: Size,
     /// The most pooled instances.
     pub instances: NonZeroU32,
+    /// The most bytes of a body that are held back for it.
+    pub body: Size,
     /// The size of its store; of no effect unless [`Capability::Store`] is granted.
     pub store: Size,
     /// Keys of [`Plan::limiters`](crate::Plan::limiters) that it may charge.

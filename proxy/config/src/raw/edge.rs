@@ -30,6 +30,7 @@ pub(crate) struct RawEdge {
     pub(crate) threads: Option<At<u32>>,
     pub(crate) drain_timeout: At<Duration>,
     pub(crate) upstream_keepalive: At<u32>,
+    pub(crate) held_bodies: At<Size>,
     pub(crate) plugin_cache: Option<At<FilePath>>,
 }
 
@@ -63,6 +64,12 @@ impl Shape for RawEdge {
                 1024,
                 0..=MOST_IDLE,
                 "Idle connections to instances that each thread keeps.",
+            ),
+            held_bodies: fields.bounded(
+                "held_bodies",
+                Size::new(64 << 20),
+                Size::new(0)..=Size::new(1 << 40),
+                "The most memory of all bodies together that are held back for plugins.",
             ),
             plugin_cache: fields.optional(
                 "plugin_cache",

@@ -13,6 +13,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// A linear memory has at least one page of 64 KiB and at most 4 GiB (core specification 4.2.8).
 const LEAST_MEMORY: Size = Size::new(64 << 10);
 const MOST_MEMORY: Size = Size::new(4 << 30);
+/// What fits a whole form, and what fits a linear memory beside what is made of it.
+const LEAST_BODY: Size = Size::new(1 << 10);
+const MOST_BODY: Size = Size::new(256 << 20);
 /// Pooled instances reserve address space each.
 const MOST_INSTANCES: u32 = 4096;
 
@@ -30,6 +33,7 @@ pub(crate) struct RawPlugin {
     pub(crate) time: At<Duration>,
     pub(crate) memory: At<Size>,
     pub(crate) instances: At<u32>,
+    pub(crate) body: At<Size>,
     pub(crate) store: Option<At<Size>>,
     pub(crate) limiters: At<Vec<At<Name>>>,
     pub(crate) secrets: Vec<(At<Name>, RawSecret)>,
@@ -82,6 +86,12 @@ impl Shape for RawPlugin {
                 64,
                 1..=MOST_INSTANCES,
                 "The most pooled instances of the plugin.",
+            ),
+            body: fields.bounded(
+                "body",
+                Size::new(1 << 20),
+                LEAST_BODY..=MOST_BODY,
+                "The most of a body that is held back for it, where it asks for all at once.",
             ),
             store: fields.bounded_optional(
                 "store",

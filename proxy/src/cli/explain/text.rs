@@ -194,6 +194,8 @@ fn said(said: &Said) -> String {
     match said {
         Said::Passed => "passes it as it is".to_owned(),
         Said::Answered { status } => format!("answers it with {status}"),
+        Said::GaveUp => "gives it up".to_owned(),
+        Said::Retried { .. } => "has it tried again".to_owned(),
         Said::NotAsked { part } => {
             format!("is not asked: the {} is not in its `when`", clean(part))
         }

@@ -3,6 +3,7 @@
 use super::guard;
 use crate::fault::Fault;
 use crate::serve::answer;
+use crate::serve::body::{self, hold};
 use crate::serve::classify::classify;
 use crate::serve::ctx::Ctx;
 use pingora_core::Error;
@@ -17,6 +18,10 @@ pub(in crate::serve) async fn run(
     let done = |error_code| FailToProxy { error_code, can_reuse_downstream: false };
     // Pingora closes the connection after this, so the answer must say so.
     session.set_keepalive(None);
+    let stop = ctx.bodies.as_ref().and_then(|bodies| hold::ended(&bodies.slot));
+    if let Some(stop) = stop {
+        body::stopped(ctx, stop);
+    }
     if let Some(reply) = ctx.reply.take() {
         let status = reply.status.as_u16();
         // A write that fails means that the client left, which the next read will show.

@@ -2,14 +2,17 @@
 
 pub(super) mod connected;
 pub(super) mod failed;
+mod failover;
 pub(super) mod finished;
 pub(super) mod outcome;
 pub(super) mod peer;
 pub(super) mod request;
 pub(super) mod request_body;
 pub(super) mod response;
+pub(super) mod response_body;
 pub(super) mod retry;
 pub(super) mod upstream_request;
+pub(super) mod whole_request;
 
 use super::guard::Guard;
 use pingora_proxy::Session;

@@ -1,6 +1,7 @@
 //! The request's way before an instance is sought: who asks, which service, limits, plugins. What is
 //! decided is `decide`'s; here it is told what Pingora and the context know.
 
+use super::whole_request::{self, Taken};
 use crate::decide::{self, Client, Entry, Gathered, Matched};
 use crate::fault::Fault;
 use crate::serve::connection::Connection;
@@ -8,6 +9,7 @@ use crate::serve::ctx::{Ctx, Failure};
 use crate::serve::message;
 use crate::serve::request_id::RequestId;
 use crate::serve::{answer, trace};
+use crate::shared::Shared;
 use crate::snapshot::Service;
 use http::{Method, Version};
 use pingora_core::Result;
@@ -18,7 +20,11 @@ use std::sync::Arc;
 const X_REQUEST_ID: &str = "x-request-id";
 
 /// Answers at once (`true`) or lets the request go on.
-pub(in crate::serve) async fn run(session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+pub(in crate::serve) async fn run(
+    shared: &Shared,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<bool> {
     // From here on names are without the case that they came in, which Pingora keeps in a second map.
     message::with_parts(session.req_header_mut(), |_| ());
     identify(session, ctx);
@@ -32,11 +38,19 @@ pub(in crate::serve) async fn run(session: &mut Session, ctx: &mut Ctx) -> Resul
         ctx.failure = Some(failure);
         return Ok(true);
     }
-    if let Some(reply) = ctx.reply.take() {
-        answer::reply(session, reply, ctx).await?;
-        return Ok(true);
+    let taken = match ctx.reply.take() {
+        Some(reply) => Taken::Reply(reply),
+        None => whole_request::run(shared, session, ctx).await?,
+    };
+    match taken {
+        Taken::Go => return Ok(false),
+        Taken::Reply(reply) => answer::reply(session, reply, ctx).await?,
+        Taken::Failed(failure) => {
+            answer::fail(session, &failure, ctx).await?;
+            ctx.failure = Some(failure);
+        }
     }
-    Ok(false)
+    Ok(true)
 }
 
 fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failure> {

@@ -1,11 +1,12 @@
 //! The instance's head on its way to the client.
 
 use super::upstream_request::wanted_upgrade;
-use super::{guard, outcome};
+use super::{guard, outcome, response_body};
 use crate::chain::{ResponseContext, ResponseOutcome};
 use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure};
 use crate::serve::trace;
+use crate::shared::Shared;
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -28,7 +29,8 @@ const HOP_BY_HOP: [HeaderName; 4] = [
 
 /// Takes the head over: hop-by-hop fields off, plugins asked, `Via` on.
 pub(in crate::serve) fn run(
-    session: &Session,
+    shared: &Shared,
+    session: &mut Session,
     response: &mut ResponseHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
@@ -57,7 +59,7 @@ pub(in crate::serve) fn run(
     if switching {
         ctx.sight.become_tunnel();
     }
-    Ok(())
+    response_body::begin(shared, session, response, ctx)
 }
 
 /// What Pingora would pass on and a client must not be given: a status or a framing that is none, and a

@@ -51,6 +51,10 @@ pub(in crate::serve) fn run(
 ) -> Result<()> {
     let received = session.req_header().version;
     let upgrade = wanted_upgrade(request);
+    let bodies = ctx.bodies.as_ref();
+    let streamed = bodies.is_some_and(|bodies| bodies.request.is_some());
+    let service = ctx.sight.service();
+    let read = service.is_some_and(|service| service.chain.may_read_response(&ctx.exchange));
     with_parts(request, |parts| {
         if received != Version::HTTP_2 {
             make_origin_form(&mut parts.uri);
@@ -58,6 +62,14 @@ pub(in crate::serve) fn run(
         let headers = &mut parts.headers;
         headers.reserve(OURS);
         remove_hop_by_hop(headers)?;
+        if streamed {
+            // Nobody knows how long it will be; Pingora frames it anew.
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        if read {
+            // Plugins read what it means, not how it was packed.
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         if let Some(protocol) = upgrade {
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(header::UPGRADE, protocol);

@@ -10,6 +10,11 @@ impl RawOrigin {
         Self::start(|_| async { Ok(()) }).await
     }
 
+    /// Reads a request and closes the connection in place of an answer.
+    pub async fn closing_after_a_request() -> Self {
+        Self::start(|mut connection| async move { connection.read_request().await.map(drop) }).await
+    }
+
     /// Resets every connection as soon as it is accepted.
     pub async fn resetting() -> Self {
         Self::start(|connection| async { connection.reset() }).await

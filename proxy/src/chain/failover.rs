@@ -1,0 +1,80 @@
+//! What plugins say of an attempt that failed: the first that does not leave it to the policy counts. The
+//! policy's own bounds are not theirs to move.
+
+use super::inputs::Facts;
+use super::{Chain, Exchange, Link, RequestContext, RequestMessage, said};
+use hither_plugin_host::{Attempt, Failover, Hook, Pair, Reply};
+use std::sync::Arc;
+
+/// What becomes of a failed attempt.
+#[derive(Debug)]
+pub(crate) enum FailoverOutcome {
+    /// What the service's retry policy says.
+    ByPolicy,
+    /// It is not repeated.
+    GiveUp,
+    /// It is repeated, if that is safe and allowed, where these labels are.
+    Retry(Vec<Pair>),
+    /// The client is told this.
+    Reply(Reply),
+    /// This plugin failed and its policy is to reject.
+    Failed(Arc<str>),
+}
+
+impl Chain {
+    /// Whether any plugin is asked about failed attempts.
+    pub(crate) fn watches_attempts(&self) -> bool {
+        self.watches_attempts
+    }
+
+    /// Asks the plugins that have to do with this exchange, in order.
+    pub(crate) fn on_failure(
+        &self,
+        head: &impl RequestMessage,
+        context: &RequestContext<'_>,
+        exchange: &mut Exchange,
+        attempt: &Attempt<'_>,
+    ) -> FailoverOutcome {
+        for (place, link) in self.links.iter().enumerate().take(exchange.reached()) {
+            if !link.plugin.serves(Hook::Failover) || exchange.passed_over(place) != Some(false) {
+                continue;
+            }
+            let outcome = link.on_failure(head, context, exchange, attempt, place);
+            if !matches!(outcome, FailoverOutcome::ByPolicy) {
+                return outcome;
+            }
+        }
+        FailoverOutcome::ByPolicy
+    }
+}
+
+impl Link {
+    fn on_failure(
+        &self,
+        head: &impl RequestMessage,
+        context: &RequestContext<'_>,
+        exchange: &mut Exchange,
+        attempt: &Attempt<'_>,
+        place: usize,
+    ) -> FailoverOutcome {
+        let now_ms = exchange.now_ms();
+        let report = {
+            let facts =
+                Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
+            let request = context.head(head, &facts, now_ms, self.config);
+            self.plugin.revision.on_failure(&request, exchange.memo(place), attempt)
+        };
+        let time = report.called_for();
+        let judged = self.plugin.judge(Hook::Failover, report, context.rehearsal);
+        exchange.write_down(|record| {
+            record.called(&self.plugin.name, Hook::Failover, time, said::of_failover(&judged));
+        });
+        match judged {
+            Err(failed) if failed.rejects => FailoverOutcome::Failed(self.plugin.name.clone()),
+            Err(_) | Ok(Failover::ByPolicy) => FailoverOutcome::ByPolicy,
+            Ok(Failover::GiveUp) => FailoverOutcome::GiveUp,
+            Ok(Failover::Retry(labels)) => FailoverOutcome::Retry(labels),
+            Ok(Failover::Respond(reply)) => FailoverOutcome::Reply(reply),
+        }
+    }
+}
