@@ -11,7 +11,8 @@ use crate::fault::Failure;
 use crate::hook::Hook;
 use crate::instance::Instance;
 use crate::judge;
-use crate::revision::{FRESH_START, Occasion, Report, Revision};
+use crate::report::Report;
+use crate::revision::{FRESH_START, Occasion, Revision};
 use crate::verdict::{ChunkVerdict, Edits, WholeVerdict};
 
 /// The most bytes of a streamed body that a guest is shown at once.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::breaker::{Breaker, End, Ticket};
-use crate::revision::Report;
+use crate::report::Report;
 
 /// The breaker, with a flag in front so that a plugin in good health takes no lock.
 pub(crate) struct Gate {

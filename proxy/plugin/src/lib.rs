@@ -47,6 +47,7 @@ mod manifest;
 mod memory;
 mod pool;
 mod recall;
+mod report;
 mod request;
 mod revision;
 mod run_time;
@@ -66,8 +67,9 @@ pub use input::{InputName, InputPattern};
 pub use lent::{Lent, Secret};
 pub use loaded::Loaded;
 pub use manifest::{Manifest, Metric, MetricKind};
+pub use report::Report;
 pub use request::{Attempt, Inputs, Protocol, RequestHead, ResponseHead, Values};
-pub use revision::{Report, Revision};
+pub use revision::Revision;
 pub use spec::{Budget, Config, Isolation, Spec};
 pub use ticker::GRACE;
 pub use verdict::{

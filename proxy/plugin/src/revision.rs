@@ -20,58 +20,14 @@ use crate::loaded::Loaded;
 use crate::manifest::Manifest;
 use crate::pool::{Lease, Pool};
 use crate::recall::{Question, Recall, Recalled, Verdict};
-use crate::request::{Attempt, RequestHead, ResponseHead, Values};
+use crate::report::Report;
+use crate::request::{RequestHead, ResponseHead, Values};
 use crate::spec::{Config, Isolation};
-use crate::verdict::{Failover, RequestVerdict, ResponseVerdict, Routing};
+use crate::verdict::{RequestVerdict, ResponseVerdict, Routing};
 
 /// A fresh instance on the request path may take this many times the budget of a call: enough to read
 /// configurations, too little to hold a worker for long.
 pub(crate) const FRESH_START: u32 = 10;
-
-/// How one call went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report<T> {
-    /// The verdict, or why there is none.
-    pub outcome: Result<T, Failure>,
-    /// How long it took, a fresh instance's start included; zero when the plugin was not called.
-    pub time: Duration,
-    /// Bytes of linear memory that the instance holds; zero when there was none.
-    pub memory: usize,
-    /// Whether an instance had to be started for it.
-    pub fresh: bool,
-    /// Whether the plugin was not called, because it had said so before and its verdicts follow from
-    /// its inputs.
-    pub remembered: bool,
-}
-
-impl<T> Report<T> {
-    pub(crate) fn left_alone() -> Self {
-        Self::not_called(Err(Failure::Open))
-    }
-
-    /// Of a call that could not be made.
-    pub fn not_made(failure: Failure) -> Self {
-        Self::not_called(Err(failure))
-    }
-
-    fn not_called(outcome: Result<T, Failure>) -> Self {
-        Self { outcome, time: Duration::ZERO, memory: 0, fresh: false, remembered: false }
-    }
-
-    pub(crate) fn unconfigured(config: u32) -> Self {
-        let reason = "this revision was not given it".to_owned();
-        Self::not_called(Err(Failure::Unconfigured { config, reason }))
-    }
-
-    /// How long the plugin was asked; none where it needed not be.
-    pub fn called_for(&self) -> Option<Duration> {
-        (!self.remembered).then_some(self.time)
-    }
-
-    fn remembered(verdict: T) -> Self {
-        Self { remembered: true, ..Self::not_called(Ok(verdict)) }
-    }
-}
 
 /// What a call is made for.
 #[derive(Clone, Copy)]
@@ -298,25 +254,6 @@ impl Revision {
             recall.learn(&question, verdict);
         }
         report
-    }
-
-    /// `failover.on-failure`. A plugin without this hook leaves it to the policy.
-    pub fn on_failure(
-        &self,
-        head: &RequestHead<'_>,
-        memo: u64,
-        attempt: &Attempt<'_>,
-    ) -> Report<Failover> {
-        let Some(given) = self.configured(head.config) else {
-            return Report::unconfigured(head.config);
-        };
-        let values = Values::read(head.inputs, &given.request);
-        self.call(head.occasion(), judge::failover, Failover::ByPolicy, |instance| {
-            let hook = instance.interfaces.failover.as_ref()?;
-            let inputs = values.lowered();
-            let head = head.lowered(&inputs);
-            Some(hook.call_on_failure(&mut instance.store, head, memo, attempt.lowered()))
-        })
     }
 
     /// Starts the first instances, so that a plugin which cannot is known before traffic meets it.

@@ -2,6 +2,7 @@
 //! looked up when a service is built, not when a request passes.
 
 use super::RequestFinished;
+use super::hook_metrics::{HookMetrics, PluginMetrics};
 use super::limit_counters::LimitCounters;
 use super::status_counters::StatusCounters;
 use crate::fault::Fault;
@@ -426,47 +427,5 @@ impl ServiceMetrics {
         LimitCounters::new(limit, |decision| {
             self.limit_decisions.with_label_values(&[self.service.as_str(), limit, decision])
         })
-    }
-}
-
-struct HookMetrics {
-    ok: IntCounter,
-    time: Histogram,
-    remembered: IntCounter,
-}
-
-/// One plugin's instruments.
-pub(crate) struct PluginMetrics {
-    plugin: String,
-    calls: IntCounterVec,
-    summaries_dropped: IntCounterVec,
-    hooks: [Option<HookMetrics>; Hook::ALL.len()],
-}
-
-impl PluginMetrics {
-    /// A verdict was given without a call.
-    pub(crate) fn remembered(&self, hook: Hook) {
-        if let Some(metrics) = &self.hooks[hook as usize] {
-            metrics.remembered.inc();
-        }
-    }
-
-    /// A hook was called: `outcome` is "ok" or the failure's name.
-    pub(crate) fn called(&self, hook: Hook, time: Duration, outcome: Result<(), &str>) {
-        let Some(metrics) = &self.hooks[hook as usize] else { return };
-        match outcome {
-            Ok(()) => metrics.ok.inc(),
-            Err(failure) => {
-                self.calls.with_label_values(&[self.plugin.as_str(), hook.name(), failure]).inc();
-            }
-        }
-        metrics.time.observe(time.as_secs_f64());
-    }
-
-    /// So many summaries never reached it, or were lost with a call that failed.
-    pub(crate) fn summaries_dropped(&self, many: u64) {
-        if many > 0 {
-            self.summaries_dropped.with_label_values(&[self.plugin.as_str()]).inc_by(many);
-        }
     }
 }

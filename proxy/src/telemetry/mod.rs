@@ -5,6 +5,7 @@
 mod access;
 mod connections;
 mod finished;
+mod hook_metrics;
 mod limit_counters;
 mod logging;
 mod metrics;
@@ -16,9 +17,10 @@ mod status_counters;
 pub(crate) use access::AccessLog;
 pub(crate) use connections::OpenConnection;
 pub(crate) use finished::{RequestFinished, Times};
+pub(crate) use hook_metrics::PluginMetrics;
 pub(crate) use limit_counters::LimitCounters;
 pub(crate) use logging::init as init_logging;
-pub(crate) use metrics::{PluginMetrics, ServiceMetrics};
+pub(crate) use metrics::ServiceMetrics;
 
 use crate::fault::Fault;
 use crate::serve::RequestId;

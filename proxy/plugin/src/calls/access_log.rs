@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contract::hither::plugin::types;
+use crate::report::Report;
 use crate::request::{Inputs, Values};
-use crate::revision::{Report, Revision};
+use crate::revision::Revision;
 
 /// Bytes of inputs that one summary keeps while it waits.
 const MOST_INPUT: usize = 8 << 10;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::gate::Gate;
 use crate::hook::Hook;
 use crate::instance::Instance;
-use crate::revision::{Report, Revision};
+use crate::report::Report;
+use crate::revision::Revision;
 
 /// The background of one revision. Dropping it ends its instance.
 pub struct Background {

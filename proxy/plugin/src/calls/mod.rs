@@ -3,6 +3,7 @@
 
 mod access_log;
 mod background;
+mod failover;
 mod rate_limit;
 
 pub use access_log::{KeptInputs, Summary};

@@ -3,8 +3,9 @@
 use crate::contract::exports::hither::plugin::rate_limit as wire;
 use crate::judge::{self, Bounds, Wrong};
 use crate::lent::Lent;
+use crate::report::Report;
 use crate::request::{RequestHead, Values};
-use crate::revision::{Report, Revision};
+use crate::revision::Revision;
 use crate::verdict::Reply;
 
 const MOST_CHECKS: usize = 16;
