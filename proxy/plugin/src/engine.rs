@@ -52,7 +52,9 @@ pub(crate) fn engine(max_instances: u32) -> Result<Engine, HostError> {
     config.max_wasm_stack(STACK);
     config.cranelift_opt_level(OptLevel::Speed);
     config.wasm_memory64(false);
-    config.wasm_multi_memory(false);
+    // Not for guests' sake: what Wasmtime puts between two components in one copies from memory to
+    // memory, and without this it panics over such a file.
+    config.wasm_multi_memory(true);
     config.wasm_backtrace_max_frames(NonZeroUsize::new(8));
     Engine::new(&config).map_err(|error| HostError::Engine(bounded(&format!("{error:#}"))))
 }

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod explain;
 mod origin;
+mod plugin;
 mod reload;
 mod remote;
 mod run;
@@ -54,6 +55,9 @@ enum Verb {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Write plugins: start one, build it, ask it, test it, measure it
+    #[command(subcommand)]
+    Plugin(plugin::Verb),
     /// Run a small origin to try things with
     Origin(origin::Args),
     /// Play a scenario in virtual time: this balancer beside other policies
@@ -80,6 +84,7 @@ impl Cli {
             Verb::Explain(args) => explain::explain(&args),
             Verb::Schema(args) => schema::schema(&args),
             Verb::Completions { shell } => completions::completions(shell),
+            Verb::Plugin(verb) => plugin::plugin(&verb),
             Verb::Origin(args) => origin::origin(&args),
             Verb::Simulate(args) => simulate::simulate(&args),
         }

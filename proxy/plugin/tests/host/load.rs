@@ -163,3 +163,13 @@ fn compiled_code_is_kept_and_a_torn_file_is_compiled_again() {
     load(&Host::new(options()).unwrap(), spec("noop"));
     assert_eq!(fs::read(&files[0]).unwrap().len(), whole.len(), "the torn file is still there");
 }
+
+/// Interpreters come as several components in one, each with a memory of its own.
+#[test]
+fn a_component_of_several_memories_is_compiled() {
+    let (host, _) = host();
+    let bytes = wat::parse_str(include_str!("two_memories.wat")).unwrap();
+    let error = refused(&host, Spec::new("two-memories", bytes));
+    // It is no plugin: it only says that it exports what a plugin does.
+    assert!(matches!(&error, LoadError::Compile(why) if why.contains("describe")), "{error:?}");
+}

@@ -1,0 +1,39 @@
+//! What a plugin is lent on the bench: its log goes to standard error, its metrics nowhere, and no service
+//! has an instance.
+
+use std::sync::Arc;
+
+use hither_plugin_host::{Environment, InstanceView, Level, LogLine, Metric, MetricSink};
+
+pub(crate) struct Bench {
+    /// Whether its log is shown.
+    pub(crate) log: bool,
+}
+
+impl Environment for Bench {
+    fn log_enabled(&self, _: &str, _: Level) -> bool {
+        self.log
+    }
+
+    fn log(&self, line: &LogLine<'_>) {
+        let fields = line.fields.iter().map(|(name, value)| format!(" {name}={value:?}"));
+        let fields: String = fields.collect();
+        eprintln!("{:?}: {}{fields}", line.level, line.message);
+    }
+
+    fn metrics(&self, _: &str, _: &[Metric]) -> Result<Arc<dyn MetricSink>, String> {
+        Ok(Arc::new(Nowhere))
+    }
+
+    fn instances(&self, _: &str) -> Option<Vec<InstanceView>> {
+        None
+    }
+}
+
+struct Nowhere;
+
+impl MetricSink for Nowhere {
+    fn add(&self, _: usize, _: u64) {}
+    fn set(&self, _: usize, _: f64) {}
+    fn observe(&self, _: usize, _: f64) {}
+}

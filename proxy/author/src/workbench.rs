@@ -1,0 +1,225 @@
+//! A plugin on the bench: loaded as a proxy loads it, and asked without one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hither_plugin_host::{
+    Budget, Capability, Config, Hook, Host, HostOptions, LoadError, Loaded, Problem, Protocol,
+    RequestHead, RequestVerdict, ResponseHead, Revision, Routing, Spec,
+};
+
+use crate::answer::{self, Answers};
+use crate::error::Error;
+use crate::message::{RequestFile, ResponseFile, Seen};
+use crate::surroundings::Bench;
+
+/// One plugin on one bench.
+const INSTANCES: u32 = 16;
+/// A call may take longer than in a proxy: the machine of an author has other things to do.
+const TIME: Duration = Duration::from_secs(1);
+/// What an interpreter may take to start, on such a machine.
+const STARTUP: Duration = Duration::from_secs(20);
+
+/// A loaded plugin.
+#[derive(Debug)]
+pub struct Workbench {
+    path: PathBuf,
+    sheet: Sheet,
+    loaded: Arc<Loaded>,
+}
+
+/// What a plugin is, read out of the component and out of what it says of itself.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// As it calls itself.
+    pub name: String,
+    /// As it says.
+    pub version: String,
+    /// The hooks that it exports.
+    pub hooks: Vec<Hook>,
+    /// What it has to be granted.
+    pub grants: Vec<Capability>,
+    /// What it sees of a request.
+    pub request_inputs: Vec<String>,
+    /// What it sees of a response.
+    pub response_inputs: Vec<String>,
+    /// The metrics that it declares.
+    pub metrics: Vec<String>,
+    /// The JSON Schema of its configuration.
+    pub schema: Option<serde_json::Value>,
+    /// Bytes of the file.
+    pub size: usize,
+    /// SHA-256 of the file.
+    pub digest: String,
+    /// How long it took to compile and to ask what it is.
+    pub load: Duration,
+}
+
+impl Workbench {
+    /// Loads a plugin and grants it whatever it imports. `log`: whether its log is shown.
+    ///
+    /// # Errors
+    /// When the file cannot be read or loaded, in the host's words.
+    pub fn load(path: &Path, log: bool) -> Result<Self, Error> {
+        let bytes = fs::read(path).map_err(Error::file(path))?;
+        let refuse = |error: String| Error::plugin(path, error);
+        let options =
+            HostOptions { max_instances: INSTANCES, ..HostOptions::new(Arc::new(Bench { log })) };
+        let host = Host::new(options).map_err(|error| refuse(error.to_string()))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let budget = Budget { time: TIME, startup: STARTUP, instances: 8, ..Budget::default() };
+        let spec =
+            |grants| Spec { grants, budget: budget.clone(), ..Spec::new(&name, bytes.clone()) };
+        let begin = Instant::now();
+        // Whoever is granted nothing is told, before anything is compiled, what it would need.
+        let (loaded, grants) = match host.load(spec(Vec::new())) {
+            Err(LoadError::Refused(problems)) => match problems.as_slice() {
+                [Problem::Grants { needed, .. }] => {
+                    (host.load(spec(needed.clone())), needed.clone())
+                }
+                _ => (Err(LoadError::Refused(problems)), Vec::new()),
+            },
+            loaded => (loaded, Vec::new()),
+        };
+        let loaded = loaded.map_err(|error| refuse(error.to_string()))?;
+        let sheet = Sheet::of(&loaded, grants, bytes.len(), begin.elapsed());
+        Ok(Self { path: path.to_owned(), sheet, loaded })
+    }
+
+    /// What it is.
+    pub fn sheet(&self) -> &Sheet {
+        &self.sheet
+    }
+
+    /// Asks every hook about one exchange, in the order in which a proxy does.
+    ///
+    /// # Errors
+    /// When the plugin refuses the configuration. A call that fails is an answer.
+    pub fn ask(&self, request: &RequestFile, response: &ResponseFile) -> Result<Answers, Error> {
+        let revision = self.configured(request)?;
+        let mut answers = Answers::default();
+        let mut request = request.clone();
+        let mut memo = 0;
+        for hook in [Hook::RequestFilter, Hook::Routing] {
+            if !revision.hooks().contains(hook) {
+                continue;
+            }
+            let (answer, ends) = match hook {
+                Hook::RequestFilter => filter_request(&revision, &mut request, &mut memo),
+                _ => route(&revision, &mut request, &mut memo),
+            };
+            answers.add(hook, answer);
+            if ends {
+                return Ok(answers);
+            }
+        }
+        if revision.hooks().contains(Hook::ResponseFilter) {
+            let seen = Seen { headers: &response.headers, path: "", facts: &request.facts };
+            let report = revision.on_response(&response_head(response, &seen), memo);
+            let answer = report.outcome.as_ref().map_or_else(answer::failure, answer::response);
+            answers.add(Hook::ResponseFilter, answer);
+        }
+        Ok(answers)
+    }
+
+    /// Ready to be called with the request's configuration.
+    pub(crate) fn configured(&self, request: &RequestFile) -> Result<Arc<Revision>, Error> {
+        let json = request.facts.config().unwrap_or("{}");
+        let config = Config { id: 0, json: json.as_bytes().to_vec() };
+        self.loaded.configure(vec![config]).map_err(|error| Error::plugin(&self.path, error))
+    }
+}
+
+impl Sheet {
+    fn of(loaded: &Loaded, grants: Vec<Capability>, size: usize, load: Duration) -> Self {
+        let manifest = loaded.manifest();
+        Self {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            hooks: loaded.hooks().iter().collect(),
+            grants,
+            request_inputs: manifest.request_inputs.iter().map(ToString::to_string).collect(),
+            response_inputs: manifest.response_inputs.iter().map(ToString::to_string).collect(),
+            metrics: manifest.metrics.iter().map(|metric| metric.name.clone()).collect(),
+            schema: manifest.config_schema.clone(),
+            size,
+            digest: loaded.digest().to_owned(),
+            load,
+        }
+    }
+}
+
+/// The answer, and whether the request ends with it.
+fn filter_request(
+    revision: &Revision,
+    request: &mut RequestFile,
+    memo: &mut u64,
+) -> (serde_json::Value, bool) {
+    let seen = Seen { headers: &request.headers, path: &request.path, facts: &request.facts };
+    let outcome = revision.on_request(&request_head(request, &seen)).outcome;
+    match &outcome {
+        Err(failure) => (answer::failure(failure), true),
+        Ok(verdict) => {
+            if let RequestVerdict::Next(patch) = verdict {
+                patch.edits.apply(&mut request.headers);
+                request.redirect(patch.path.as_ref(), patch.authority.as_ref());
+                *memo = patch.memo;
+            }
+            (answer::request(verdict), matches!(verdict, RequestVerdict::Respond(_)))
+        }
+    }
+}
+
+/// The answer, and whether the request ends with it.
+fn route(
+    revision: &Revision,
+    request: &mut RequestFile,
+    memo: &mut u64,
+) -> (serde_json::Value, bool) {
+    let seen = Seen { headers: &request.headers, path: &request.path, facts: &request.facts };
+    let outcome = revision.select(&request_head(request, &seen)).outcome;
+    match &outcome {
+        Err(failure) => (answer::failure(failure), true),
+        Ok(routing) => {
+            if let Routing::Route(target) = routing {
+                *memo = target.memo;
+            }
+            (answer::routing(routing), matches!(routing, Routing::Respond(_)))
+        }
+    }
+}
+
+pub(crate) fn request_head<'a>(request: &'a RequestFile, seen: &'a Seen<'a>) -> RequestHead<'a> {
+    RequestHead {
+        exchange: 1,
+        now_ms: now_ms(),
+        config: 0,
+        rehearsal: false,
+        method: &request.method,
+        protocol: Protocol::Http11,
+        tls: false,
+        end_of_stream: true,
+        authority: &request.authority,
+        path: &request.path,
+        inputs: seen,
+    }
+}
+
+pub(crate) fn response_head<'a>(response: &ResponseFile, seen: &'a Seen<'a>) -> ResponseHead<'a> {
+    ResponseHead {
+        exchange: 1,
+        now_ms: now_ms(),
+        config: 0,
+        status: response.status,
+        from_cache: false,
+        end_of_stream: true,
+        inputs: seen,
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,83 @@
+//! `hither plugin`: what an author needs, one verb, one file. What the verbs do is `hither-author`'s; here
+//! are words and exit codes.
+
+mod bench;
+mod build;
+mod inspect;
+mod new;
+mod run;
+mod test;
+
+use clap::Subcommand;
+use hither_author::{Error, RequestFile, ResponseFile};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Start a plugin of your own, in a new folder
+    ///
+    /// It is a small plugin that works as it is: it sends a request to the region that a header names, and
+    /// adds a header to every answer.
+    New(new::Args),
+    /// Build the plugin in a folder
+    ///
+    /// The component lands in the folder as NAME.wasm. For Rust, cargo is needed; for C, clang with
+    /// wasi-libc; for JavaScript, componentize-qjs; for Python, componentize-py; for Go, go. What is
+    /// missing is told with the command that installs it.
+    Build(build::Args),
+    /// Tell what a plugin is: hooks, capabilities, inputs, size
+    Inspect(inspect::Args),
+    /// Ask a plugin about one request, and print what it says
+    Run(run::Args),
+    /// Compare what a plugin says with golden files
+    ///
+    /// Each request in tests/NAME.http is put to the plugin, and what it says is compared with
+    /// tests/NAME.json.
+    Test(test::Args),
+    /// Measure how long a plugin's calls take
+    Bench(bench::Args),
+}
+
+/// An exchange to ask about.
+#[derive(Debug, clap::Args)]
+struct Exchange {
+    /// The request's head, as on the wire; lines above it such as `# edge.region: ams` or
+    /// `# config: {"a": 1}` say what surrounds it
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
+    /// The response's head, for hooks that look at one
+    #[arg(long, value_name = "FILE")]
+    response: Option<PathBuf>,
+}
+
+impl Exchange {
+    /// What is not given is `GET /` and 200, without anything.
+    fn read(&self) -> Result<(RequestFile, ResponseFile), Error> {
+        let request = self.request.as_deref().map(RequestFile::read).transpose()?;
+        let response = self.response.as_deref().map(ResponseFile::read).transpose()?;
+        let request = request.unwrap_or_else(RequestFile::plain);
+        Ok((request, response.unwrap_or_else(ResponseFile::plain)))
+    }
+}
+
+pub(super) fn plugin(verb: &Verb) -> ExitCode {
+    let done = match verb {
+        Verb::New(args) => new::new(args),
+        Verb::Build(args) => build::build(args),
+        Verb::Inspect(args) => inspect::inspect(args),
+        Verb::Run(args) => run::run(args),
+        Verb::Test(args) => test::test(args),
+        Verb::Bench(args) => bench::bench(args),
+    };
+    done.unwrap_or_else(super::fail)
+}
+
+/// Bytes as people read them.
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
