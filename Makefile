@@ -10,10 +10,10 @@ CARGO ?= cargo
 WASM_TARGET := wasm32-unknown-unknown
 PLUGINS := tenant-router headers hello
 
-.PHONY: help setup plugins build run test lint bench fmt clean
+.PHONY: help setup plugins build run test test-languages lint bench fmt clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## Install what the build needs (cmake, the wasm target)
 	@.ci/setup
@@ -36,7 +36,7 @@ fmt: ## Format everything
 
 lint: setup ## Formatting and lints
 	@$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features hither/languages -- -D warnings
 
 test: lint ## Formatting, lints, the whole suite, doc tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then
@@ -46,6 +46,14 @@ test: lint ## Formatting, lints, the whole suite, doc tests
 	fi
 	# The interleavings are the balancer's sources again, whose examples name the balancer.
 	$(CARGO) test --locked --workspace --exclude hither-balance-interleavings --doc
+
+test-languages: setup ## Plugins in five languages, built from source and run by the proxy
+	@PATH="$$(.ci/languages target/tools):$$PATH"
+	if $(CARGO) nextest --version >/dev/null 2>&1; then
+		$(CARGO) nextest run --locked -p hither --features languages --test languages
+	else
+		$(CARGO) test --locked -p hither --features languages --test languages
+	fi
 
 bench: ## CPU per request against bare Pingora and, where installed, nginx and Envoy
 	@tests/load/run

@@ -8,6 +8,7 @@
 
 mod answer_bodies;
 mod aside;
+mod authors;
 mod bodies;
 mod cli;
 mod closeness;

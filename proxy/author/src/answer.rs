@@ -3,8 +3,8 @@
 use std::fmt;
 
 use hither_plugin_host::{
-    Edits, Failure, Hook, Pair, Reply, RequestPatch, RequestVerdict, ResponsePatch,
-    ResponseVerdict, Routing, Target,
+    Charge, Classified, Edits, Failure, Hook, Pair, Reply, RequestPatch, RequestVerdict,
+    ResponsePatch, ResponseVerdict, Routing, Target,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
@@ -57,6 +57,21 @@ pub(crate) fn response(verdict: &ResponseVerdict) -> Value {
         ResponseVerdict::Next(patch) => json!({ "next": response_patch(patch) }),
         ResponseVerdict::Respond(with) => json!({ "respond": reply(with) }),
     }
+}
+
+pub(crate) fn classified(verdict: &Classified) -> Value {
+    match verdict {
+        Classified::Allow => Value::String("allow".to_owned()),
+        Classified::Charges(charges) => {
+            json!({ "charge": charges.iter().map(charge).collect::<Vec<_>>() })
+        }
+        Classified::Deny(with) => json!({ "deny": reply(with) }),
+    }
+}
+
+fn charge(charge: &Charge) -> Value {
+    let key = String::from_utf8_lossy(&charge.key);
+    json!({ "limiter": charge.limiter, "key": key, "cost": charge.cost })
 }
 
 fn pass() -> Value {

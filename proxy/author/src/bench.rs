@@ -13,6 +13,10 @@ const WARM_UP: usize = 200;
 /// Calls that are kept in mind; more would only take memory.
 const MOST_CALLS: usize = 5_000_000;
 
+/// The hooks that requests wait for.
+const TIMED: [Hook; 4] =
+    [Hook::RateLimit, Hook::RequestFilter, Hook::Routing, Hook::ResponseFilter];
+
 /// One hook's calls.
 #[derive(Debug, Clone)]
 pub struct Measured {
@@ -48,7 +52,7 @@ impl Workbench {
         Ok(begin.elapsed())
     }
 
-    /// Calls every hook for so long, one call after the other on one thread.
+    /// Calls every hook that requests wait for, for so long, one call after the other on one thread.
     ///
     /// # Errors
     /// When the plugin refuses the configuration, or a call fails.
@@ -59,8 +63,8 @@ impl Workbench {
         time: Duration,
     ) -> Result<Vec<Measured>, Error> {
         let revision = self.configured(request)?;
-        let hooks = revision.hooks();
-        hooks.iter().map(|hook| measure(&revision, hook, request, response, time)).collect()
+        let hooks = TIMED.into_iter().filter(|hook| revision.hooks().contains(*hook));
+        hooks.map(|hook| measure(&revision, hook, request, response, time)).collect()
     }
 }
 
@@ -77,15 +81,19 @@ fn measure(
     let answered = response_head(response, &answered);
     let call = || -> Result<usize, Failure> {
         match hook {
-            Hook::Routing => {
-                let report = revision.select(&asked);
+            Hook::RateLimit => {
+                let report = revision.classify(&asked);
                 report.outcome.map(|_| report.memory)
             }
             Hook::RequestFilter => {
                 let report = revision.on_request(&asked);
                 report.outcome.map(|_| report.memory)
             }
-            Hook::ResponseFilter => {
+            Hook::Routing => {
+                let report = revision.select(&asked);
+                report.outcome.map(|_| report.memory)
+            }
+            _ => {
                 let report = revision.on_response(&answered, 0);
                 report.outcome.map(|_| report.memory)
             }

@@ -4,6 +4,8 @@
 //! ```text
 //! # edge.region: ams
 //! # config: {"tenants": {}}
+//! # limiters: per-key, per-address
+//! # secret.signing: not a real one
 //! GET /path?x=1 HTTP/1.1
 //! host: example.com
 //! x-tenant: acme
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use hither_plugin_host::{InputName, Inputs, Values};
+use hither_plugin_host::{InputName, Inputs, Lent, Secret, Values};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
@@ -22,8 +24,11 @@ use crate::error::Error;
 const MOST_FIELDS: usize = 256;
 /// A head is short; what is longer is another file.
 const LARGEST: u64 = 1 << 20;
-/// The line that is not an input.
+/// The lines that are no inputs: the configuration, the limiters that the plugin is lent, and, one for
+/// each, its secrets.
 const CONFIG: &str = "config";
+const LIMITERS: &str = "limiters";
+const SECRET: &str = "secret.";
 
 /// Inputs that are always known, and what they are when the file does not say.
 const USUAL: [(&str, &str); 4] = [
@@ -60,6 +65,19 @@ impl Facts {
     /// The configuration; none when the file does not say.
     pub(crate) fn config(&self) -> Option<&str> {
         self.given.get(CONFIG).map(String::as_str)
+    }
+
+    /// What the plugin is lent.
+    pub(crate) fn lent(&self) -> Lent {
+        let limiters = self.given.get(LIMITERS).into_iter().flat_map(|names| names.split(','));
+        let secrets = self.given.iter().filter_map(|(name, value)| {
+            let name = name.strip_prefix(SECRET)?;
+            Some((name.to_owned(), Secret::new(value.as_bytes())))
+        });
+        Lent {
+            limiters: limiters.map(|name| name.trim().to_owned()).collect(),
+            secrets: secrets.collect(),
+        }
     }
 
     fn input(&self, name: &str) -> Option<&str> {
@@ -246,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_file_with_its_surroundings_is_read() {
-        let text = "# edge.region: ams\n# config: {\"a\": 1}\nPOST /p?q=1 HTTP/1.1\nHost: a.example\nX-A: 1\n\nbody";
+        let text = "# edge.region: ams\n# config: {\"a\": 1}\n# limiters: a, b\n# secret.key: x\nPOST /p?q=1 HTTP/1.1\nHost: a.example\nX-A: 1\n\nbody";
         let request = request(text).unwrap();
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/p?q=1"));
         assert_eq!(
@@ -257,6 +275,9 @@ mod tests {
         assert_eq!(request.facts.input("service.name"), Some("web"));
         assert_eq!(request.facts.input("tls.sni"), None);
         assert_eq!(request.facts.config(), Some("{\"a\": 1}"));
+        let lent = request.facts.lent();
+        assert_eq!(lent.limiters.iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(lent.secrets.contains_key("key"));
     }
 
     #[test]

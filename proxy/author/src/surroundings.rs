@@ -1,9 +1,9 @@
-//! What a plugin is lent on the bench: its log goes to standard error, its metrics nowhere, and no service
-//! has an instance.
+//! What a plugin is lent on the bench: its log goes to standard error, its metrics nowhere, no service has
+//! an instance, and no limiter counts.
 
 use std::sync::Arc;
 
-use hither_plugin_host::{Environment, InstanceView, Level, LogLine, Metric, MetricSink};
+use hither_plugin_host::{Charged, Environment, InstanceView, Level, LogLine, Metric, MetricSink};
 
 pub(crate) struct Bench {
     /// Whether its log is shown.
@@ -26,6 +26,14 @@ impl Environment for Bench {
     }
 
     fn instances(&self, _: &str) -> Option<Vec<InstanceView>> {
+        None
+    }
+
+    fn take(&self, _: &str, _: &[u8], _: u32) -> Option<Charged> {
+        None
+    }
+
+    fn peek(&self, _: &str, _: &[u8]) -> Option<Charged> {
         None
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hither_plugin_host::{
-    Budget, Capability, Config, Hook, Host, HostOptions, LoadError, Loaded, Problem, Protocol,
-    RequestHead, RequestVerdict, ResponseHead, Revision, Routing, Spec,
+    Budget, Capability, Classified, Config, Hook, Host, HostOptions, LoadError, Loaded, Problem,
+    Protocol, RequestHead, RequestVerdict, ResponseHead, Revision, Routing, Spec,
 };
 
 use crate::answer::{self, Answers};
@@ -93,7 +93,8 @@ impl Workbench {
         &self.sheet
     }
 
-    /// Asks every hook about one exchange, in the order in which a proxy does.
+    /// Asks every hook about one exchange, in the order in which a proxy does. Hooks that no request
+    /// waits for are not called.
     ///
     /// # Errors
     /// When the plugin refuses the configuration. A call that fails is an answer.
@@ -102,11 +103,12 @@ impl Workbench {
         let mut answers = Answers::default();
         let mut request = request.clone();
         let mut memo = 0;
-        for hook in [Hook::RequestFilter, Hook::Routing] {
+        for hook in [Hook::RateLimit, Hook::RequestFilter, Hook::Routing] {
             if !revision.hooks().contains(hook) {
                 continue;
             }
             let (answer, ends) = match hook {
+                Hook::RateLimit => classify(&revision, &request),
                 Hook::RequestFilter => filter_request(&revision, &mut request, &mut memo),
                 _ => route(&revision, &mut request, &mut memo),
             };
@@ -128,7 +130,10 @@ impl Workbench {
     pub(crate) fn configured(&self, request: &RequestFile) -> Result<Arc<Revision>, Error> {
         let json = request.facts.config().unwrap_or("{}");
         let config = Config { id: 0, json: json.as_bytes().to_vec() };
-        self.loaded.configure(vec![config]).map_err(|error| Error::plugin(&self.path, error))
+        let lent = request.facts.lent();
+        self.loaded
+            .configure_with(vec![config], lent)
+            .map_err(|error| Error::plugin(&self.path, error))
     }
 }
 
@@ -148,6 +153,16 @@ impl Sheet {
             digest: loaded.digest().to_owned(),
             load,
         }
+    }
+}
+
+/// The answer, and whether the request ends with it.
+fn classify(revision: &Revision, request: &RequestFile) -> (serde_json::Value, bool) {
+    let seen = Seen { headers: &request.headers, path: &request.path, facts: &request.facts };
+    let outcome = revision.classify(&request_head(request, &seen)).outcome;
+    match &outcome {
+        Err(failure) => (answer::failure(failure), true),
+        Ok(verdict) => (answer::classified(verdict), matches!(verdict, Classified::Deny(_))),
     }
 }
 
