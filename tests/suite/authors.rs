@@ -142,3 +142,20 @@ fn a_project_that_grants_less_than_its_plugin_needs_is_told_the_line() {
     let line = r#"grants = ["log", "metrics", "store", "instances"]"#;
     assert!(text(&ended.stderr).contains(line), "{}", text(&ended.stderr));
 }
+
+#[test]
+fn a_body_in_a_file_is_shown_as_the_plugin_wants_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = hither_guests::guest("bodies");
+    let file = folder.path().join("request.http");
+    for (take, expected) in [
+        ("whole", serde_json::json!({ "next": { "body": "SOME WORDS\n" } })),
+        ("pieces", serde_json::json!({ "replace": "SOME WORDS\n" })),
+    ] {
+        let text = format!("POST / HTTP/1.1\nhost: a\nx-take: {take}\nx-do: upper\n\nsome words\n");
+        fs::write(&file, text).unwrap();
+        let arguments = ["run", guest.to_str().unwrap(), "--request", "request.http"];
+        let said: Value = serde_json::from_str(&done(folder.path(), &arguments)).unwrap();
+        assert_eq!(said["request-body"], expected, "{said:#}");
+    }
+}

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use hither_plugin_host::{
-    Charge, Classified, Edits, Failure, Hook, Pair, Reply, RequestPatch, RequestVerdict,
-    ResponsePatch, ResponseVerdict, Routing, Target,
+    BodyMode, Charge, ChunkVerdict, Classified, Edits, Failure, Hook, Pair, Reply, RequestPatch,
+    RequestVerdict, ResponsePatch, ResponseVerdict, Routing, Target, WholeVerdict,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
@@ -69,6 +69,27 @@ pub(crate) fn classified(verdict: &Classified) -> Value {
     }
 }
 
+pub(crate) fn whole(verdict: &WholeVerdict) -> Value {
+    match verdict {
+        WholeVerdict::Next { body: None, edits } if edits.is_empty() => {
+            Value::String("keep".to_owned())
+        }
+        WholeVerdict::Next { body, edits } => {
+            let body = body.as_deref().map(|body| String::from_utf8_lossy(body).into_owned());
+            json!({ "next": Value::Object(Said::default().edits(edits).some("body", body).0) })
+        }
+        WholeVerdict::Respond(with) => json!({ "respond": reply(with) }),
+    }
+}
+
+pub(crate) fn chunk(verdict: &ChunkVerdict) -> Value {
+    match verdict {
+        ChunkVerdict::Keep => Value::String("keep".to_owned()),
+        ChunkVerdict::Replace(bytes) => json!({ "replace": String::from_utf8_lossy(bytes) }),
+        ChunkVerdict::Abort => Value::String("abort".to_owned()),
+    }
+}
+
 fn charge(charge: &Charge) -> Value {
     let key = String::from_utf8_lossy(&charge.key);
     json!({ "limiter": charge.limiter, "key": key, "cost": charge.cost })
@@ -106,6 +127,17 @@ impl Said {
             .list("append", fields(&edits.append))
     }
 
+    fn body(self, mode: BodyMode) -> Self {
+        self.some(
+            "body",
+            match mode {
+                BodyMode::None => None,
+                BodyMode::Buffered(most) => Some(json!({ "buffered": most })),
+                BodyMode::Streamed => Some(json!("streamed")),
+            },
+        )
+    }
+
     fn memo(self, memo: u64) -> Self {
         self.some("memo", (memo != 0).then_some(memo))
     }
@@ -132,6 +164,7 @@ fn request_patch(patch: &RequestPatch) -> Value {
         .some("path", patch.path.as_ref().map(ToString::to_string))
         .some("authority", patch.authority.as_ref().map(ToString::to_string))
         .pairs("metadata", &patch.metadata)
+        .body(patch.body)
         .some("response-hooks", (!patch.response_hooks).then_some(false))
         .memo(patch.memo);
     Value::Object(said.0)
@@ -141,7 +174,8 @@ fn response_patch(patch: &ResponsePatch) -> Value {
     let said = Said::default()
         .some("status", patch.status.map(|status| status.as_u16()))
         .edits(&patch.edits)
-        .pairs("metadata", &patch.metadata);
+        .pairs("metadata", &patch.metadata)
+        .body(patch.body);
     Value::Object(said.0)
 }
 

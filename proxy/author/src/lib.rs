@@ -10,7 +10,7 @@
 //! | what a project says of itself | [`Project`] |
 //! | sources become a component | [`build`](fn@build): one file per language, `tool`, `component` |
 //! | the contract and the world, as files and as types | `contract` |
-//! | a component is asked | [`Workbench`], `message`, `answer` |
+//! | a component is asked | [`Workbench`], `message`, `exchange`, `answer` |
 //! | what it should say | [`check`](fn@check) |
 
 mod answer;
@@ -20,6 +20,7 @@ mod component;
 mod contract;
 mod create;
 mod error;
+mod exchange;
 mod fixtures;
 mod kit;
 mod language;

@@ -1,5 +1,5 @@
-//! Requests and responses as files: the head as it goes over the wire, and above it, in lines that begin
-//! with `#`, what a proxy would know besides.
+//! Requests and responses as files: the message as it goes over the wire, and above it, in lines that begin
+//! with `#`, what a proxy would know besides. What follows the empty line is the body, as it stands.
 //!
 //! ```text
 //! # edge.region: ams
@@ -45,14 +45,16 @@ pub struct RequestFile {
     pub(crate) authority: String,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
     pub(crate) facts: Facts,
 }
 
-/// A response's head.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct ResponseFile {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What is known beside the head.
@@ -94,6 +96,7 @@ impl RequestFile {
             authority: "localhost".to_owned(),
             path: "/".to_owned(),
             headers: HeaderMap::new(),
+            body: Vec::new(),
             facts: Facts::default(),
         }
     }
@@ -104,11 +107,12 @@ impl RequestFile {
     /// When it cannot be read or is no request's head.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = text(path)?;
-        let (facts, head) = facts(&text).map_err(|reason| Error::invalid(path, reason))?;
-        Self::parse(facts, &head).map_err(|reason| Error::invalid(path, reason))
+        Self::parse(&text).map_err(|reason| Error::invalid(path, reason))
     }
 
-    fn parse(facts: Facts, head: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (facts, message) = facts(text)?;
+        let (head, body) = parts(message);
         let example = "a request begins as in `GET / HTTP/1.1`";
         let wrong = |why: &str| format!("{why}; {example}");
         let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
@@ -125,7 +129,7 @@ impl RequestFile {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let authority = host.unwrap_or("localhost").to_owned();
         let path = request.path.unwrap_or("/").to_owned();
-        Ok(Self { method, authority, path, headers, facts })
+        Ok(Self { method, authority, path, headers, body, facts })
     }
 
     /// Where a plugin sends it.
@@ -142,7 +146,7 @@ impl RequestFile {
 impl ResponseFile {
     /// 200 without anything.
     pub fn plain() -> Self {
-        Self { status: StatusCode::OK, headers: HeaderMap::new() }
+        Self { status: StatusCode::OK, headers: HeaderMap::new(), body: Vec::new() }
     }
 
     /// Reads a response's head from a file.
@@ -150,10 +154,11 @@ impl ResponseFile {
     /// # Errors
     /// When it cannot be read or is no response's head.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::parse(&whole(&text(path)?)).map_err(|reason| Error::invalid(path, reason))
+        Self::parse(&text(path)?).map_err(|reason| Error::invalid(path, reason))
     }
 
-    fn parse(head: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (head, body) = parts(text);
         let example = "a response begins as in `HTTP/1.1 200 OK`";
         let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
         let mut response = httparse::Response::new(&mut fields);
@@ -167,7 +172,7 @@ impl ResponseFile {
         let headers = headers(response.headers)?;
         let status = StatusCode::from_u16(response.code.unwrap_or_default());
         let status = status.map_err(|error| format!("{error}; {example}"))?;
-        Ok(Self { status, headers })
+        Ok(Self { status, headers, body })
     }
 }
 
@@ -180,7 +185,7 @@ fn text(path: &Path) -> Result<String, Error> {
 }
 
 /// Takes the lines above the head.
-fn facts(text: &str) -> Result<(Facts, String), String> {
+fn facts(text: &str) -> Result<(Facts, &str), String> {
     let mut facts = Facts::default();
     let mut rest = text;
     while let Some(line) = rest.strip_prefix('#') {
@@ -190,13 +195,24 @@ fn facts(text: &str) -> Result<(Facts, String), String> {
         facts.given.insert(name.trim().to_owned(), value.trim().to_owned());
         rest = after;
     }
-    Ok((facts, whole(rest)))
+    Ok((facts, rest))
 }
 
-/// Line ends as they are on the wire, and the empty line at the end of the head.
-fn whole(text: &str) -> String {
-    let lines = text.lines().take_while(|line| !line.is_empty());
-    lines.map(|line| format!("{line}\r\n")).collect::<String>() + "\r\n"
+/// The head, with line ends as they are on the wire and its empty line at the end, and the body.
+fn parts(text: &str) -> (String, Vec<u8>) {
+    let (mut head, mut rest) = (String::new(), text);
+    while let Some((line, after)) =
+        rest.split_once('\n').or((!rest.is_empty()).then_some((rest, "")))
+    {
+        rest = after;
+        let line = line.trim_end_matches('\r');
+        if line.is_empty() {
+            break;
+        }
+        head += line;
+        head += "\r\n";
+    }
+    (head + "\r\n", rest.as_bytes().to_vec())
 }
 
 fn headers(fields: &[httparse::Header<'_>]) -> Result<HeaderMap, String> {
@@ -257,15 +273,11 @@ impl Inputs for Seen<'_> {
 mod tests {
     use super::*;
 
-    fn request(text: &str) -> Result<RequestFile, String> {
-        let (facts, head) = facts(text)?;
-        RequestFile::parse(facts, &head)
-    }
-
     #[test]
     fn a_file_with_its_surroundings_is_read() {
-        let text = "# edge.region: ams\n# config: {\"a\": 1}\n# limiters: a, b\n# secret.key: x\nPOST /p?q=1 HTTP/1.1\nHost: a.example\nX-A: 1\n\nbody";
-        let request = request(text).unwrap();
+        let text = "# edge.region: ams\n# config: {\"a\": 1}\n# limiters: a, b\n# secret.key: x\nPOST /p?q=1 HTTP/1.1\nHost: a.example\nX-A: 1\n\nbody\n\nmore";
+        let request = RequestFile::parse(text).unwrap();
+        assert_eq!(request.body, b"body\n\nmore");
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/p?q=1"));
         assert_eq!(
             (request.authority.as_str(), &request.headers["x-a"]),
@@ -289,13 +301,10 @@ mod tests {
             "HTTP/1.1 200 OK\n",
             "GET / HTTP/1.1\nno colon\n",
         ] {
-            let error = request(text).unwrap_err();
+            let error = RequestFile::parse(text).unwrap_err();
             assert!(error.contains("GET / HTTP/1.1") || error.contains("# edge.region"), "{error}");
         }
-        assert!(ResponseFile::parse(&whole("GET / HTTP/1.1\n")).is_err());
-        assert_eq!(
-            ResponseFile::parse(&whole("HTTP/1.1 404 Not Found\na: b\n")).unwrap().status,
-            404
-        );
+        assert!(ResponseFile::parse("GET / HTTP/1.1\n").is_err());
+        assert_eq!(ResponseFile::parse("HTTP/1.1 404 Not Found\na: b\n").unwrap().status, 404);
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hither_plugin_host::{
-    Budget, Capability, Classified, Config, Hook, Host, HostOptions, LoadError, Loaded, Problem,
-    Protocol, RequestHead, RequestVerdict, ResponseHead, Revision, Routing, Spec,
+    Budget, Capability, Config, Hook, Host, HostOptions, LoadError, Loaded, Problem, Protocol,
+    RequestHead, ResponseHead, Revision, Spec,
 };
 
-use crate::answer::{self, Answers};
+use crate::answer::Answers;
 use crate::error::Error;
+use crate::exchange::Exchange;
 use crate::message::{RequestFile, ResponseFile, Seen};
 use crate::surroundings::Bench;
 
@@ -99,31 +100,7 @@ impl Workbench {
     /// # Errors
     /// When the plugin refuses the configuration. A call that fails is an answer.
     pub fn ask(&self, request: &RequestFile, response: &ResponseFile) -> Result<Answers, Error> {
-        let revision = self.configured(request)?;
-        let mut answers = Answers::default();
-        let mut request = request.clone();
-        let mut memo = 0;
-        for hook in [Hook::RateLimit, Hook::RequestFilter, Hook::Routing] {
-            if !revision.hooks().contains(hook) {
-                continue;
-            }
-            let (answer, ends) = match hook {
-                Hook::RateLimit => classify(&revision, &request),
-                Hook::RequestFilter => filter_request(&revision, &mut request, &mut memo),
-                _ => route(&revision, &mut request, &mut memo),
-            };
-            answers.add(hook, answer);
-            if ends {
-                return Ok(answers);
-            }
-        }
-        if revision.hooks().contains(Hook::ResponseFilter) {
-            let seen = Seen { headers: &response.headers, path: "", facts: &request.facts };
-            let report = revision.on_response(&response_head(response, &seen), memo);
-            let answer = report.outcome.as_ref().map_or_else(answer::failure, answer::response);
-            answers.add(Hook::ResponseFilter, answer);
-        }
-        Ok(answers)
+        Ok(Exchange::of(self.configured(request)?, request).ask(response))
     }
 
     /// Ready to be called with the request's configuration.
@@ -156,56 +133,6 @@ impl Sheet {
     }
 }
 
-/// The answer, and whether the request ends with it.
-fn classify(revision: &Revision, request: &RequestFile) -> (serde_json::Value, bool) {
-    let seen = Seen { headers: &request.headers, path: &request.path, facts: &request.facts };
-    let outcome = revision.classify(&request_head(request, &seen)).outcome;
-    match &outcome {
-        Err(failure) => (answer::failure(failure), true),
-        Ok(verdict) => (answer::classified(verdict), matches!(verdict, Classified::Deny(_))),
-    }
-}
-
-/// The answer, and whether the request ends with it.
-fn filter_request(
-    revision: &Revision,
-    request: &mut RequestFile,
-    memo: &mut u64,
-) -> (serde_json::Value, bool) {
-    let seen = Seen { headers: &request.headers, path: &request.path, facts: &request.facts };
-    let outcome = revision.on_request(&request_head(request, &seen)).outcome;
-    match &outcome {
-        Err(failure) => (answer::failure(failure), true),
-        Ok(verdict) => {
-            if let RequestVerdict::Next(patch) = verdict {
-                patch.edits.apply(&mut request.headers);
-                request.redirect(patch.path.as_ref(), patch.authority.as_ref());
-                *memo = patch.memo;
-            }
-            (answer::request(verdict), matches!(verdict, RequestVerdict::Respond(_)))
-        }
-    }
-}
-
-/// The answer, and whether the request ends with it.
-fn route(
-    revision: &Revision,
-    request: &mut RequestFile,
-    memo: &mut u64,
-) -> (serde_json::Value, bool) {
-    let seen = Seen { headers: &request.headers, path: &request.path, facts: &request.facts };
-    let outcome = revision.select(&request_head(request, &seen)).outcome;
-    match &outcome {
-        Err(failure) => (answer::failure(failure), true),
-        Ok(routing) => {
-            if let Routing::Route(target) = routing {
-                *memo = target.memo;
-            }
-            (answer::routing(routing), matches!(routing, Routing::Respond(_)))
-        }
-    }
-}
-
 pub(crate) fn request_head<'a>(request: &'a RequestFile, seen: &'a Seen<'a>) -> RequestHead<'a> {
     RequestHead {
         exchange: 1,
@@ -215,7 +142,7 @@ pub(crate) fn request_head<'a>(request: &'a RequestFile, seen: &'a Seen<'a>) -> 
         method: &request.method,
         protocol: Protocol::Http11,
         tls: false,
-        end_of_stream: true,
+        end_of_stream: request.body.is_empty(),
         authority: &request.authority,
         path: &request.path,
         inputs: seen,
@@ -229,7 +156,7 @@ pub(crate) fn response_head<'a>(response: &ResponseFile, seen: &'a Seen<'a>) -> 
         config: 0,
         status: response.status,
         from_cache: false,
-        end_of_stream: true,
+        end_of_stream: response.body.is_empty(),
         inputs: seen,
     }
 }

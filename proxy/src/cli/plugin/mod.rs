@@ -42,11 +42,11 @@ pub(super) enum Verb {
 /// An exchange to ask about.
 #[derive(Debug, clap::Args)]
 struct Exchange {
-    /// The request's head, as on the wire; lines above it such as `# edge.region: ams` or
+    /// The request, as on the wire; lines above it such as `# edge.region: ams` or
     /// `# config: {"a": 1}` say what surrounds it
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
-    /// The response's head, for hooks that look at one
+    /// The service's response, as on the wire, for hooks that look at one
     #[arg(long, value_name = "FILE")]
     response: Option<PathBuf>,
 }
