@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const LANGUAGES: [&str; 5] = ["rust", "c", "js", "python", "go"];
 /// Loading an interpreter compiles megabytes of code, here with an unoptimised compiler.
-const LOAD: Duration = Duration::from_secs(150);
+const LOAD: Duration = Duration::from_secs(300);
 
 /// An edge in ams whose service has an instance here and one in sin, and one plugin.
 async fn edge(origins: &[OriginProcess], component: &[u8]) -> Hither {

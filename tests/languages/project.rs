@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(crate) const HITHER: &str = env!("CARGO_BIN_EXE_hither");
 
 /// The first build of a Rust plugin compiles its kit.
-const BUILD: Duration = Duration::from_secs(170);
+const BUILD: Duration = Duration::from_secs(300);
 
 /// `hither plugin ...` in this folder.
 pub(crate) async fn plugin(folder: &Path, arguments: &[&str]) -> Ended {

@@ -1,9 +1,9 @@
 //! A plugin on the bench: loaded as a proxy loads it, and asked without one.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{env, fs};
 
 use hither_plugin_host::{
     Budget, Capability, Config, Hook, Host, HostOptions, LoadError, Loaded, Problem, Protocol,
@@ -54,20 +54,34 @@ pub struct Sheet {
     pub size: usize,
     /// SHA-256 of the file.
     pub digest: String,
-    /// How long it took to compile and to ask what it is.
+    /// How long it took to compile, unless that was done before, and to ask what it is.
     pub load: Duration,
 }
 
 impl Workbench {
-    /// Loads a plugin and grants it whatever it imports. `log`: whether its log is shown.
+    /// Loads a plugin and grants it whatever it imports. What was compiled before is not compiled again,
+    /// which takes seconds where a plugin brings an interpreter. `log`: whether its log is shown.
     ///
     /// # Errors
     /// When the file cannot be read or loaded, in the host's words.
     pub fn load(path: &Path, log: bool) -> Result<Self, Error> {
+        Self::load_with(path, log, cache())
+    }
+
+    /// Compiles and loads a plugin, to measure how long that takes.
+    ///
+    /// # Errors
+    /// As [`Workbench::load`].
+    pub fn compile(path: &Path) -> Result<Self, Error> {
+        Self::load_with(path, false, None)
+    }
+
+    fn load_with(path: &Path, log: bool, cache_dir: Option<PathBuf>) -> Result<Self, Error> {
         let bytes = fs::read(path).map_err(Error::file(path))?;
         let refuse = |error: String| Error::plugin(path, error);
+        let environment = Arc::new(Bench { log });
         let options =
-            HostOptions { max_instances: INSTANCES, ..HostOptions::new(Arc::new(Bench { log })) };
+            HostOptions { cache_dir, max_instances: INSTANCES, ..HostOptions::new(environment) };
         let host = Host::new(options).map_err(|error| refuse(error.to_string()))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let budget = Budget { time: TIME, startup: STARTUP, instances: 8, ..Budget::default() };
@@ -131,6 +145,14 @@ impl Sheet {
             load,
         }
     }
+}
+
+/// Where what was compiled is kept, by this user's edges, too (XDG Base Directory Specification); none
+/// without a home.
+fn cache() -> Option<PathBuf> {
+    let given = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let usual = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache"));
+    Some(given.or_else(usual)?.join("hither/plugins"))
 }
 
 pub(crate) fn request_head<'a>(request: &'a RequestFile, seen: &'a Seen<'a>) -> RequestHead<'a> {

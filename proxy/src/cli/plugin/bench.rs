@@ -22,7 +22,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn bench(args: &Args) -> Result<ExitCode, Error> {
     let (request, response) = args.exchange.read()?;
-    let bench = Workbench::load(&args.file, false)?;
+    let bench = Workbench::compile(&args.file)?;
     let first = bench.first_instance(&request)?;
     let measured = bench.measure(&request, &response, Duration::from_secs(args.time))?;
     let sheet = bench.sheet();

@@ -31,7 +31,6 @@ pub(super) fn inspect(args: &Args) -> Result<ExitCode, Error> {
             "config_schema": sheet.schema,
             "bytes": sheet.size,
             "sha256": sheet.digest,
-            "load_seconds": sheet.load.as_secs_f64(),
         });
         println!("{json:#}");
         return Ok(ExitCode::SUCCESS);
@@ -50,6 +49,5 @@ pub(super) fn inspect(args: &Args) -> Result<ExitCode, Error> {
     line("config schema", if sheet.schema.is_some() { "yes" } else { "none" }.to_owned());
     line("size", size(sheet.size));
     line("sha256", sheet.digest.clone());
-    line("compiled in", format!("{:.0} ms", sheet.load.as_secs_f64() * 1e3));
     Ok(ExitCode::SUCCESS)
 }
