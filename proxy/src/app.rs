@@ -33,15 +33,16 @@ pub(crate) fn run(config: &Path) -> Result<(), Rejection> {
     let materials = Materials::read(config)?;
     let log = &materials.plan.log;
     init_logging(log.format == LogFormat::Json, log.level.as_str());
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-            Rejection::Other(format!("the control runtime could not start: {error}"))
-        })?;
-    runtime.block_on(async {
+    control_runtime()?.block_on(async {
         let edge = Edge::start(config, materials).await?;
         edge.until_told().await;
         Ok(())
     })
+}
+
+fn control_runtime() -> Result<tokio::runtime::Runtime, Rejection> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Rejection::Other(format!("the control runtime could not start: {error}")))
 }
 
 /// Reads, loads and builds everything that `config` names, and serves nothing.
@@ -68,7 +69,9 @@ pub(crate) fn explain(config: &Path, question: &Question) -> Result<Explanation,
     // Plugins may ask for the instances.
     let shared = Shared::new(snapshot.clone(), telemetry);
     environment.serves(&shared);
-    explain::explain(&snapshot, question, Source::File)
+    let runtime = control_runtime()?;
+    runtime
+        .block_on(explain::explain(&snapshot, question, Source::File))
         .map_err(|bad| Rejection::Other(bad.to_string()))
 }
 

@@ -10,6 +10,7 @@ mod answer_bodies;
 mod aside;
 mod authors;
 mod bodies;
+mod calls;
 mod cli;
 mod closeness;
 mod conditions;

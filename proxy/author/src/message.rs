@@ -79,6 +79,7 @@ impl Facts {
         Lent {
             limiters: limiters.map(|name| name.trim().to_owned()).collect(),
             secrets: secrets.collect(),
+            ..Lent::default()
         }
     }
 

@@ -1,9 +1,12 @@
 //! What a plugin is lent on the bench: its log goes to standard error, its metrics nowhere, no service has
-//! an instance, and no limiter counts.
+//! an instance or can be called, and no limiter counts.
 
 use std::sync::Arc;
 
-use hither_plugin_host::{Charged, Environment, InstanceView, Level, LogLine, Metric, MetricSink};
+use hither_plugin_host::{
+    Charged, Environment, HttpCall, HttpError, HttpFuture, InstanceView, Level, LogLine, Metric,
+    MetricSink,
+};
 
 pub(crate) struct Bench {
     /// Whether its log is shown.
@@ -35,6 +38,12 @@ impl Environment for Bench {
 
     fn peek(&self, _: &str, _: &[u8]) -> Option<Charged> {
         None
+    }
+
+    /// Never asked: on the bench no service is granted, so every call is denied before.
+    fn call(&self, call: HttpCall) -> HttpFuture {
+        let why = format!("there is no service {} on the bench", call.service);
+        Box::pin(std::future::ready(Err(HttpError::Unavailable(why))))
     }
 }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use hither_plugin_host::{
-    Budget, Charged, Config, Environment, Host, HostOptions, InputName, Inputs, InstanceView,
-    Isolation, Level, LogLine, Metric, MetricSink, Protocol, RequestHead, Revision, Spec, Values,
+    Budget, Charged, Config, Environment, Host, HostOptions, HttpCall, HttpError, HttpFuture,
+    InputName, Inputs, InstanceView, Isolation, Level, LogLine, Metric, MetricSink, Protocol,
+    RequestHead, Revision, Spec, Values,
 };
 use http::Method;
 
@@ -32,6 +33,9 @@ impl Environment for Silence {
     }
     fn peek(&self, _: &str, _: &[u8]) -> Option<Charged> {
         None
+    }
+    fn call(&self, _: HttpCall) -> HttpFuture {
+        Box::pin(async { Err(HttpError::Timeout) })
     }
 }
 

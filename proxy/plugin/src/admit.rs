@@ -26,6 +26,13 @@ pub(crate) struct Allowed {
     pub(crate) needs: Vec<Capability>,
 }
 
+impl Allowed {
+    /// Whether a call of it may take as long as somebody else's answer.
+    pub(crate) fn waits(&self) -> bool {
+        self.needs.contains(&Capability::Http)
+    }
+}
+
 /// Turns a core module into a component where needed, and checks it against the grants.
 pub(crate) fn admit<'a>(bytes: &'a [u8], grants: &[Capability]) -> Result<Admitted<'a>, LoadError> {
     let component = match outline(bytes)? {
@@ -162,11 +169,12 @@ impl Surface {
             problems.push(Problem::Wasi(wasi));
         }
         let hooks = self.hooks(&mut problems);
-        if problems.is_empty() {
-            Ok(Allowed { hooks, needs: needed })
-        } else {
-            Err(LoadError::Refused(problems))
+        let hurried: Vec<_> = hooks.iter().filter(|hook| !hook.may_wait()).collect();
+        let allowed = Allowed { hooks, needs: needed };
+        if allowed.waits() && !hurried.is_empty() {
+            problems.push(Problem::MayNotWait(hurried));
         }
+        if problems.is_empty() { Ok(allowed) } else { Err(LoadError::Refused(problems)) }
     }
 
     fn hooks(&self, problems: &mut Vec<Problem>) -> Hooks {
@@ -229,10 +237,22 @@ mod tests {
         ];
         let exports = ["hither:plugin/cache-policy@0.1.0", "hither:plugin/routing@0.2.0"];
         let error = surface(&imports, &exports).check(&[]).unwrap_err().to_string();
-        for part in ["http@0.1.0", "wasi:http", "acme:x/y", "cache-policy", "another version"] {
+        for part in
+            ["cache-control@0.1.0", "wasi:http", "acme:x/y", "cache-policy", "another version"]
+        {
             assert!(error.contains(part), "{part} is missing in {error}");
         }
         assert!(!error.contains("wasi:io"), "{error}");
+    }
+
+    #[test]
+    fn who_waits_may_have_only_hooks_that_may() {
+        let imports = ["hither:plugin/http@0.1.0"];
+        let waiting = surface(&imports, &GOOD);
+        assert!(waiting.check(&[Capability::Http]).is_ok_and(|allowed| allowed.waits()));
+        let exports = ["hither:plugin/response-filter@0.1.0", GOOD[0], GOOD[1]];
+        let error = surface(&imports, &exports).check(&[Capability::Http]).unwrap_err().to_string();
+        assert!(error.contains("nobody may wait in `response-filter`"), "{error}");
     }
 
     #[test]

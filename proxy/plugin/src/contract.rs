@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import hither:plugin/instances@0.1.0;
             import hither:plugin/limits@0.1.0;
             import hither:plugin/secrets@0.1.0;
+            import hither:plugin/http@0.1.0;
             export hither:plugin/lifecycle@0.1.0;
             export hither:plugin/routing@0.1.0;
             export hither:plugin/request-filter@0.1.0;
@@ -30,5 +31,5 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "hither:host/served",
     ownership: Borrowing { duplicate_if_necessary: true },
-    imports: { default: trappable },
+    imports: { "hither:plugin/http.send": async | trappable, default: trappable },
 });

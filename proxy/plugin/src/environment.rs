@@ -1,8 +1,12 @@
 //! What the binary lends to plugins: a log, metrics, the balancer's picture, limiters. Only the shape is
 //! here.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::manifest::Metric;
 
@@ -31,6 +35,56 @@ pub trait Environment: Send + Sync + 'static {
 
     /// What [`Environment::take`] would say of one unit, without taking any.
     fn peek(&self, limiter: &str, key: &[u8]) -> Option<Charged>;
+
+    /// Calls a service. The call ends when it is dropped; nothing of it may block.
+    fn call(&self, call: HttpCall) -> HttpFuture;
+}
+
+/// What a call of [`Environment::call`] comes to.
+pub type HttpFuture = Pin<Box<dyn Future<Output = Result<HttpAnswer, HttpError>> + Send>>;
+
+/// A call to a service that the plugin was granted. The host has judged every part of it.
+#[derive(Debug, Clone)]
+pub struct HttpCall {
+    /// The service's name.
+    pub service: String,
+    /// The method; never CONNECT.
+    pub method: Method,
+    /// In origin form.
+    pub path: PathAndQuery,
+    /// Without framing and `host`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// By then there must be an answer or an error.
+    pub timeout: Duration,
+    /// Bytes that head and body of the answer may have.
+    pub most: usize,
+}
+
+/// What a service answered.
+#[derive(Debug, Clone)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// Its fields.
+    pub headers: HeaderMap,
+    /// Its whole body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// It took too long.
+    #[error("there was no answer in time")]
+    Timeout,
+    /// Nobody could be reached, or what came was no answer.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The answer is larger than it may be.
+    #[error("the answer is too large")]
+    TooLarge,
 }
 
 /// What a limiter said.

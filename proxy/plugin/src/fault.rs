@@ -5,7 +5,7 @@ use std::fmt;
 
 use wasmtime::Trap;
 
-use crate::hook::Capability;
+use crate::hook::{Capability, Hook};
 
 /// The longest text kept of what a guest or the engine says.
 const LONGEST_TEXT: usize = 2048;
@@ -84,6 +84,8 @@ pub enum Problem {
     CapabilityNotServed(String),
     /// It exports a hook that is in the contract but not served.
     HookNotServed(String),
+    /// It imports `http`, so it waits, and exports hooks in which nobody may.
+    MayNotWait(Vec<Hook>),
     /// It exports an interface that the contract does not have.
     UnknownExport(String),
     /// It was built for another version of the contract.
@@ -119,6 +121,14 @@ impl fmt::Display for Problem {
             }
             Self::HookNotServed(name) => {
                 write!(f, "it exports `{name}`, a hook which this version does not serve yet")
+            }
+            Self::MayNotWait(hooks) => {
+                let hooks: Vec<_> = hooks.iter().map(|hook| format!("`{hook}`")).collect();
+                write!(
+                    f,
+                    "it imports `http`, so it waits, but nobody may wait in {}: make two plugins of it",
+                    hooks.join(" and ")
+                )
             }
             Self::UnknownExport(name) => {
                 write!(f, "it exports `{name}`, which the contract does not have")

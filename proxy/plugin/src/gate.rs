@@ -42,6 +42,11 @@ impl Gate {
         self.tell(begin + report.time, ticket, end);
     }
 
+    /// A call with a ticket was broken off.
+    pub(crate) fn tell_not_made(&self, begin: Instant, ticket: &Ticket) {
+        self.tell(begin, ticket, End::NotMade);
+    }
+
     /// Whether it lets nothing pass now, but for a probe.
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)

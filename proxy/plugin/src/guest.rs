@@ -24,6 +24,8 @@ pub(crate) struct Guest {
     /// None while it is being started.
     pub(crate) exchange: Option<u64>,
     pub(crate) config: u32,
+    /// Until when the run may wait for others; none: not at all.
+    pub(crate) wait_until: Option<Instant>,
     /// None until it prints something.
     output: Option<Box<Output>>,
 }
@@ -41,6 +43,7 @@ impl Guest {
             host_calls_left: 0,
             exchange: None,
             config: 0,
+            wait_until: None,
             output: None,
         }
     }
@@ -59,6 +62,7 @@ impl Guest {
         self.host_calls_left = host_calls;
         self.exchange = exchange;
         self.config = config;
+        self.wait_until = None;
         if let Some(output) = &mut self.output {
             output.forget();
         }

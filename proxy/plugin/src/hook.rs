@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The package that every name of the contract begins with.
-const PACKAGE: &str = "hither:plugin/";
+pub(crate) const PACKAGE: &str = "hither:plugin/";
 /// The served version; every patch release of it is compatible.
 pub(crate) const VERSION: &str = "0.1.0";
 const COMPATIBLE: &str = "0.1.";
@@ -68,6 +68,18 @@ impl Hook {
             Self::RequestBody => "request-body",
             Self::ResponseBody => "response-body",
             Self::Failover => "failover",
+        }
+    }
+
+    /// Whether whoever calls it can wait, so that a plugin with this hook may import `http`.
+    pub fn may_wait(self) -> bool {
+        match self {
+            Self::Routing
+            | Self::RequestFilter
+            | Self::RateLimit
+            | Self::AccessLog
+            | Self::Background => true,
+            Self::ResponseFilter | Self::RequestBody | Self::ResponseBody | Self::Failover => false,
         }
     }
 
@@ -134,6 +146,8 @@ pub enum Capability {
     Limits,
     /// `secrets`: signing with and comparing what the guest never sees.
     Secrets,
+    /// `http`: calls to granted services; whoever imports it waits.
+    Http,
 }
 
 /// A word in `grants` that names no served capability.
@@ -153,8 +167,15 @@ fn served() -> String {
 
 impl Capability {
     /// Every served capability.
-    pub const ALL: [Self; 6] =
-        [Self::Log, Self::Metrics, Self::Store, Self::Instances, Self::Limits, Self::Secrets];
+    pub const ALL: [Self; 7] = [
+        Self::Log,
+        Self::Metrics,
+        Self::Store,
+        Self::Instances,
+        Self::Limits,
+        Self::Secrets,
+        Self::Http,
+    ];
 
     /// The name in `wit/` and in `grants`.
     pub fn name(self) -> &'static str {
@@ -165,6 +186,7 @@ impl Capability {
             Self::Instances => "instances",
             Self::Limits => "limits",
             Self::Secrets => "secrets",
+            Self::Http => "http",
         }
     }
 }
@@ -190,7 +212,7 @@ impl FromStr for Capability {
     }
 }
 
-const LATER_CAPABILITIES: [&str; 2] = ["cache-control", "http"];
+const LATER_CAPABILITIES: [&str; 1] = ["cache-control"];
 const LATER_HOOKS: [&str; 1] = ["cache-policy"];
 
 /// What a name in a component's import or export list stands for.
@@ -258,7 +280,7 @@ mod tests {
         assert_eq!(meaning("hither:plugin/routing@0.10.0"), Meaning::OtherVersion);
         assert_eq!(meaning("hither:plugin/routing"), Meaning::OtherVersion);
         assert_eq!(meaning("hither:plugin/store@0.1.0"), Meaning::Capability(Capability::Store));
-        assert_eq!(meaning("hither:plugin/http@0.1.0"), Meaning::Later);
+        assert_eq!(meaning("hither:plugin/cache-control@0.1.0"), Meaning::Later);
         assert_eq!(meaning("hither:plugin/nonsense@0.1.0"), Meaning::Unknown);
         assert_eq!(meaning("wasi:io/streams@0.2.3"), Meaning::InertWasi);
         assert_eq!(meaning("wasi:http/types@0.2.3"), Meaning::Wasi);
@@ -268,8 +290,8 @@ mod tests {
     #[test]
     fn a_grant_that_is_not_served_says_so() {
         assert_eq!("store".parse(), Ok(Capability::Store));
-        let later = "http".parse::<Capability>();
-        assert_eq!(later, Err(UnknownCapability::NotServed("http".to_owned())));
+        let later = "cache-control".parse::<Capability>();
+        assert_eq!(later, Err(UnknownCapability::NotServed("cache-control".to_owned())));
         let unknown = "sotre".parse::<Capability>();
         assert_eq!(unknown, Err(UnknownCapability::Unknown("sotre".to_owned())));
     }

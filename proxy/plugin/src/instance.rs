@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use wasmtime::component::InstancePre;
+use wasmtime::component::{ComponentNamedList, Func, InstancePre, Lift, Lower};
 use wasmtime::{Engine, Store};
 
 use crate::contract::exports::hither::plugin::lifecycle;
@@ -20,6 +20,7 @@ const HANDLES: usize = 1024;
 pub(crate) struct Instance {
     pub(crate) store: Store<Guest>,
     pub(crate) interfaces: Interfaces,
+    component: wasmtime::component::Instance,
     calls: u32,
 }
 
@@ -38,22 +39,83 @@ impl Instance {
         guest: Guest,
         time: Duration,
     ) -> Result<Self, Failure> {
-        let mut store = Store::new(bounded.engine, guest);
-        store.limiter(|guest| &mut guest.memory);
-        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().run_time.tick()));
-        store.set_hostcall_fuel(bounded.budget.output);
-        store.set_max_component_handles(HANDLES);
-        begin(&mut store, bounded, Instant::now(), time, None, 0);
-        let started = (|| {
-            let instance = pre.instantiate(&mut store)?;
-            exports.load(&mut store, &instance)
-        })();
+        let mut store = store(bounded, guest, time);
+        let instance = pre.instantiate(&mut store);
+        Self::started(store, exports, instance)
+    }
+
+    /// The same for a component that imports what waits. Nobody waits for anything yet.
+    pub(crate) async fn start_waiting(
+        bounded: &Bounded<'_>,
+        pre: &InstancePre<Guest>,
+        exports: &Exports,
+        guest: Guest,
+        time: Duration,
+    ) -> Result<Self, Failure> {
+        let mut store = store(bounded, guest, time);
+        let instance = pre.instantiate_async(&mut store).await;
+        Self::started(store, exports, instance)
+    }
+
+    fn started(
+        mut store: Store<Guest>,
+        exports: &Exports,
+        instance: wasmtime::Result<wasmtime::component::Instance>,
+    ) -> Result<Self, Failure> {
+        let loaded = instance.and_then(|component| {
+            let interfaces = exports.load(&mut store, &component)?;
+            Ok((component, interfaces))
+        });
         store.data().run_time.end();
-        match started {
-            Ok(interfaces) => Ok(Self { store, interfaces, calls: 0 }),
+        match loaded {
+            Ok((component, interfaces)) => Ok(Self { store, interfaces, component, calls: 0 }),
             Err(error) => Err(Failure::of_start(&error, store.data().memory.refused())
                 .after(store.data().last_words())),
         }
+    }
+
+    /// As [`Instance::call_waiting`], of a function that returns nothing.
+    pub(crate) async fn call_waiting_unit<P>(
+        &mut self,
+        name: (&str, &str),
+        params: P,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lower,
+    {
+        let typed = self.find(name)?.typed::<P, ()>(&self.store)?;
+        typed.call_async(&mut self.store, params).await
+    }
+
+    /// Calls an export on a fiber, so that it may wait. Its type is checked anew, which takes less than
+    /// what it will wait for.
+    pub(crate) async fn call_waiting<P, R>(
+        &mut self,
+        name: (&str, &str),
+        params: P,
+    ) -> wasmtime::Result<R>
+    where
+        P: ComponentNamedList + Lower,
+        (R,): ComponentNamedList + Lift + 'static,
+    {
+        let typed = self.find(name)?.typed::<P, (R,)>(&self.store)?;
+        let (returned,) = typed.call_async(&mut self.store, params).await?;
+        Ok(returned)
+    }
+
+    fn find(&mut self, (interface, function): (&str, &str)) -> wasmtime::Result<Func> {
+        let name = format!("{}{interface}@{}", crate::hook::PACKAGE, crate::hook::VERSION);
+        let (component, store) = (self.component, &mut self.store);
+        let found = component
+            .get_export_index(&mut *store, None, &name)
+            .and_then(|index| component.get_export_index(&mut *store, Some(&index), function))
+            .and_then(|index| component.get_func(&mut *store, index));
+        found.ok_or_else(|| wasmtime::Error::msg(format!("it exports no {function} of {name}")))
+    }
+
+    /// From now on, until then, the run may wait.
+    pub(crate) fn may_wait(&mut self, until: Instant) {
+        self.store.data_mut().wait_until = Some(until);
     }
 
     /// Asks what it is.
@@ -63,6 +125,17 @@ impl Instance {
     ) -> Result<lifecycle::Manifest, Failure> {
         begin(&mut self.store, bounded, Instant::now(), bounded.budget.startup, None, 0);
         let described = self.interfaces.lifecycle.call_describe(&mut self.store);
+        self.end();
+        described.map_err(|error| self.failure(&error))
+    }
+
+    /// The same for one that waits elsewhere.
+    pub(crate) async fn describe_waiting(
+        &mut self,
+        bounded: &Bounded<'_>,
+    ) -> Result<lifecycle::Manifest, Failure> {
+        begin(&mut self.store, bounded, Instant::now(), bounded.budget.startup, None, 0);
+        let described = self.call_waiting(("lifecycle", "describe"), ()).await;
         self.end();
         described.map_err(|error| self.failure(&error))
     }
@@ -77,6 +150,27 @@ impl Instance {
         begin(&mut self.store, bounded, Instant::now(), time, None, config.id);
         let configured =
             self.interfaces.lifecycle.call_configure(&mut self.store, config.id, &config.json);
+        self.configured(config, configured)
+    }
+
+    /// The same for one that waits elsewhere.
+    pub(crate) async fn configure_waiting(
+        &mut self,
+        bounded: &Bounded<'_>,
+        config: &Config,
+        time: Duration,
+    ) -> Result<(), Failure> {
+        begin(&mut self.store, bounded, Instant::now(), time, None, config.id);
+        let params = (config.id, &*config.json);
+        let configured = self.call_waiting(("lifecycle", "configure"), params).await;
+        self.configured(config, configured)
+    }
+
+    fn configured(
+        &mut self,
+        config: &Config,
+        configured: wasmtime::Result<Result<(), String>>,
+    ) -> Result<(), Failure> {
         self.end();
         match configured {
             Ok(Ok(())) => Ok(()),
@@ -121,6 +215,16 @@ impl Instance {
     pub(crate) fn memory(&self) -> usize {
         self.store.data().memory.used()
     }
+}
+
+fn store(bounded: &Bounded<'_>, guest: Guest, time: Duration) -> Store<Guest> {
+    let mut store = Store::new(bounded.engine, guest);
+    store.limiter(|guest| &mut guest.memory);
+    store.epoch_deadline_callback(|mut store| Ok(store.data_mut().run_time.tick()));
+    store.set_hostcall_fuel(bounded.budget.output);
+    store.set_max_component_handles(HANDLES);
+    begin(&mut store, bounded, Instant::now(), time, None, 0);
+    store
 }
 
 fn begin(

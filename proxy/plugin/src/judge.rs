@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::contract::exports::hither::plugin::{failover, routing as wire};
 use crate::contract::hither::plugin::types;
@@ -179,7 +179,7 @@ pub(crate) fn too_many(what: &str, count: usize, most: usize) -> Wrong {
     format!("{count} {what}, at most {most} are allowed")
 }
 
-fn fields(raw: Vec<types::Field>) -> Result<Vec<(HeaderName, HeaderValue)>, Wrong> {
+pub(crate) fn fields(raw: Vec<types::Field>) -> Result<Vec<(HeaderName, HeaderValue)>, Wrong> {
     raw.into_iter()
         .map(|field| {
             let name = header_name(&field.name)?;
@@ -226,7 +226,7 @@ fn status(code: u16) -> Result<StatusCode, Wrong> {
 }
 
 /// RFC 9112 section 3.2.1, origin form: begins with a slash, holds only visible ASCII, no fragment.
-fn path(text: String) -> Result<PathAndQuery, Wrong> {
+pub(crate) fn path(text: String) -> Result<PathAndQuery, Wrong> {
     let wrong = || format!("{:?} is not a path in origin form", crate::fault::bounded(&text));
     if text.len() > LONGEST_PATH {
         return Err(format!("a path is longer than {LONGEST_PATH} bytes"));
@@ -251,6 +251,28 @@ fn authority(text: String) -> Result<Authority, Wrong> {
     let port = &text[parsed.host().len()..];
     let good_port = port.is_empty() || parsed.port_u16().is_some();
     if parsed.host().is_empty() || !good_port { Err(wrong()) } else { Ok(parsed) }
+}
+
+/// RFC 9110 section 9.1: a token; CONNECT asks for a tunnel, which nobody here gives.
+pub(crate) fn method(raw: types::MethodResult) -> Result<Method, Wrong> {
+    use types::MethodResult as M;
+    Ok(match raw {
+        M::Get => Method::GET,
+        M::Head => Method::HEAD,
+        M::Post => Method::POST,
+        M::Put => Method::PUT,
+        M::Delete => Method::DELETE,
+        M::Options => Method::OPTIONS,
+        M::Trace => Method::TRACE,
+        M::Patch => Method::PATCH,
+        M::Connect => return Err("CONNECT cannot be sent".to_owned()),
+        M::Other(name) => match Method::from_bytes(name.as_bytes()) {
+            Ok(Method::CONNECT) | Err(_) => {
+                return Err(format!("{:?} is not a method", crate::fault::bounded(&name)));
+            }
+            Ok(method) => method,
+        },
+    })
 }
 
 fn timeout(ms: u32) -> Result<Duration, Wrong> {

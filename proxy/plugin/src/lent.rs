@@ -13,6 +13,8 @@ pub struct Lent {
     pub secrets: BTreeMap<String, Secret>,
     /// Names of limiters that it may charge.
     pub limiters: BTreeSet<String>,
+    /// Names of services that it may call.
+    pub services: BTreeSet<String>,
 }
 
 /// A secret: never printed, and never in a guest's memory. Not kept as such either, only what signing and

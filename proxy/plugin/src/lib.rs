@@ -19,10 +19,12 @@
 //! | what came back becomes something that can be applied without failing | `judge` -> `verdict` |
 //! | a plugin that keeps failing is left alone for a while | `breaker`, `gate` |
 //!
-//! Everything is synchronous. A call runs on the caller's thread and its stack: a guest may use
-//! 512 KiB of it, so threads that call need the usual 2 MiB.
+//! A call runs on the caller's thread and its stack: a guest may use 512 KiB of it, so threads that call need
+//! the usual 2 MiB. Only a plugin that imports `http` waits: its calls are futures, on fibers of their own
+//! (`waiting`), and dropping one is safe.
 
 mod admit;
+mod block_on;
 mod body;
 mod breaker;
 mod cache;
@@ -53,13 +55,17 @@ mod revision;
 mod run_time;
 mod shelf;
 mod spec;
+mod start;
 mod ticker;
 mod verdict;
 mod wasi;
 
 pub use body::{Bearer, BodyStream, LARGEST_CHUNK, Side};
 pub use calls::{Background, Charge, Classified, KeptInputs, Summary};
-pub use environment::{Band, Charged, Environment, InstanceView, Level, LogLine, MetricSink};
+pub use environment::{
+    Band, Charged, Environment, HttpAnswer, HttpCall, HttpError, HttpFuture, InstanceView, Level,
+    LogLine, MetricSink,
+};
 pub use fault::{ConfigureError, Failure, HostError, LoadError, Problem};
 pub use hook::{Capability, Hook, Hooks, OnFailure, UnknownCapability};
 pub use host::{Host, HostOptions};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use wasmtime::component::{InstancePre, Linker};
 
 use crate::admit::admit;
-use crate::capability::{self, Capabilities, Rate};
+use crate::block_on::block_on;
+use crate::capability::{self, Capabilities, Places, Rate};
 use crate::compile::{compile, hex};
 use crate::engine::LARGEST_MEMORY;
 use crate::exports::Exports;
@@ -33,6 +34,7 @@ pub struct Loaded {
     manifest: Manifest,
     pub(crate) budget: Budget,
     pub(crate) isolation: Isolation,
+    pub(crate) waits: bool,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) exports: Exports,
     memory: Arc<Memory>,
@@ -57,11 +59,11 @@ impl Loaded {
         let hooks = admitted.surface.hooks;
         let refuse = |error: wasmtime::Error| LoadError::Compile(bounded(&format!("{error:#}")));
         let mut linker = Linker::new(&host.engine);
-        capability::link(&mut linker, &spec.grants).map_err(refuse)?;
+        capability::link(&mut linker, &spec.grants, admitted.surface.waits()).map_err(refuse)?;
         wasi::link(&mut linker, &host.engine, &component).map_err(refuse)?;
         let pre = linker.instantiate_pre(&component).map_err(refuse)?;
         let exports = Exports::find(&pre, hooks).map_err(refuse)?;
-        let manifest = describe(&host, &spec.budget, &pre, &exports)?;
+        let manifest = describe(&host, &spec.budget, &pre, &exports, admitted.surface.waits())?;
         if hooks.contains(Hook::Background) && manifest.tick.is_none() {
             let why = "it exports `background`, so its `extra` must hold a tick, such as (\"tick\", \"1s\")";
             return Err(LoadError::Manifest(why.to_owned()));
@@ -76,6 +78,7 @@ impl Loaded {
             manifest,
             budget: spec.budget,
             isolation: spec.isolation,
+            waits: admitted.surface.waits(),
             pre,
             exports,
             memory,
@@ -151,6 +154,7 @@ impl Loaded {
             memory: Arc::clone(&self.memory),
             rate: Rate::new(self.budget.log_lines, self.host.epoch),
             lent,
+            calls: Places::new(self.budget.http_calls, self.budget.http_answer),
             epoch: self.host.epoch,
         };
         let revision = Revision::new(Arc::clone(self), configs, capabilities)?;
@@ -173,12 +177,20 @@ fn describe(
     budget: &Budget,
     pre: &InstancePre<Guest>,
     exports: &Exports,
+    waits: bool,
 ) -> Result<Manifest, LoadError> {
     let bounded = Bounded { engine: &host.engine, budget };
     let guest = Guest::new(budget.memory, host.ticker.enrol(), None);
-    let raw = Instance::start(&bounded, pre, exports, guest, budget.startup)
-        .and_then(|mut instance| instance.describe(&bounded))
-        .map_err(LoadError::Describe)?;
+    let raw = match waits {
+        false => Instance::start(&bounded, pre, exports, guest, budget.startup)
+            .and_then(|mut instance| instance.describe(&bounded)),
+        true => block_on(async {
+            let time = budget.startup;
+            let started = Instance::start_waiting(&bounded, pre, exports, guest, time).await;
+            started?.describe_waiting(&bounded).await
+        }),
+    };
+    let raw = raw.map_err(LoadError::Describe)?;
     Manifest::read(raw).map_err(LoadError::Manifest)
 }
 

@@ -97,7 +97,7 @@ impl<'a> Attempt<'a> {
 
 /// Where declared inputs come from. `InputName::Header` is a field of the message at hand: of the
 /// request in request hooks, of the response in response hooks.
-pub trait Inputs {
+pub trait Inputs: Sync {
     /// Pushes every value of this input, none when it is absent.
     fn read<'a>(&'a self, name: &InputName, values: &mut Values<'a>);
 }
@@ -212,17 +212,17 @@ impl ResponseHead<'_> {
     }
 }
 
-fn lower_method(method: &Method) -> types::Method<'_> {
+fn lower_method(method: &Method) -> types::MethodParam<'_> {
     match *method {
-        Method::GET => types::Method::Get,
-        Method::HEAD => types::Method::Head,
-        Method::POST => types::Method::Post,
-        Method::PUT => types::Method::Put,
-        Method::DELETE => types::Method::Delete,
-        Method::CONNECT => types::Method::Connect,
-        Method::OPTIONS => types::Method::Options,
-        Method::TRACE => types::Method::Trace,
-        Method::PATCH => types::Method::Patch,
-        ref other => types::Method::Other(other.as_str()),
+        Method::GET => types::MethodParam::Get,
+        Method::HEAD => types::MethodParam::Head,
+        Method::POST => types::MethodParam::Post,
+        Method::PUT => types::MethodParam::Put,
+        Method::DELETE => types::MethodParam::Delete,
+        Method::CONNECT => types::MethodParam::Connect,
+        Method::OPTIONS => types::MethodParam::Options,
+        Method::TRACE => types::MethodParam::Trace,
+        Method::PATCH => types::MethodParam::Patch,
+        ref other => types::MethodParam::Other(other.as_str()),
     }
 }

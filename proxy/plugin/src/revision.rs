@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::block_on::block_on;
 use crate::body::Streams;
 use crate::capability::Capabilities;
 use crate::contract::hither::plugin::types;
 use crate::fault::{ConfigureError, Failure};
 use crate::gate::Gate;
-use crate::guest::Guest;
 use crate::hook::Hooks;
 use crate::input::{InputName, InputPattern};
 use crate::instance::Instance;
@@ -57,7 +57,7 @@ struct Ask<R, T> {
 
 /// One configuration, and the inputs that its calls are given.
 pub(crate) struct Configured {
-    config: Config,
+    pub(crate) config: Config,
     pub(crate) request: Vec<Option<InputName>>,
     response: Vec<Option<InputName>>,
 }
@@ -79,9 +79,9 @@ impl Configured {
 /// A plugin with its configurations. Dropping it frees its instances and, with the last revision of a
 /// [`Loaded`], its code: do that off the request threads.
 pub struct Revision {
-    loaded: Arc<Loaded>,
-    configs: Vec<Configured>,
-    capabilities: Arc<Capabilities>,
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) configs: Vec<Configured>,
+    pub(crate) capabilities: Arc<Capabilities>,
     pub(crate) pool: Pool<Box<Instance>>,
     pub(crate) streams: Streams,
     pub(crate) gate: Gate,
@@ -137,6 +137,14 @@ impl Revision {
         self.loaded.name()
     }
 
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(crate) fn gate_aside(&self) -> &Gate {
+        &self.gate_aside
+    }
+
     pub(crate) fn lent(&self) -> &Lent {
         &self.capabilities.lent
     }
@@ -171,8 +179,12 @@ impl Revision {
         if self.by_inputs() { head.blank() } else { *head }
     }
 
-    /// `routing.select`. A plugin without this hook passes.
+    /// `routing.select`. A plugin without this hook passes. For one that waits there is
+    /// [`Revision::select_waiting`]; here it holds this thread up.
     pub fn select(&self, request: &RequestHead<'_>) -> Report<Routing> {
+        if self.waits() {
+            return block_on(self.select_waiting(request));
+        }
         let ask = Ask { recall: |recalled| &recalled.routing, judge: judge::routing };
         self.ask_of_request(request, ask, Routing::Pass, |instance, request| {
             let hook = instance.interfaces.routing.as_ref()?;
@@ -180,8 +192,12 @@ impl Revision {
         })
     }
 
-    /// `request-filter.on-request`. A plugin without this hook passes.
+    /// `request-filter.on-request`. A plugin without this hook passes. For one that waits there is
+    /// [`Revision::on_request_waiting`]; here it holds this thread up.
     pub fn on_request(&self, request: &RequestHead<'_>) -> Report<RequestVerdict> {
+        if self.waits() {
+            return block_on(self.on_request_waiting(request));
+        }
         let ask = Ask { recall: |recalled| &recalled.request, judge: judge::request };
         self.ask_of_request(request, ask, RequestVerdict::Pass, |instance, request| {
             let hook = instance.interfaces.request_filter.as_ref()?;
@@ -256,34 +272,6 @@ impl Revision {
         report
     }
 
-    /// Starts the first instances, so that a plugin which cannot is known before traffic meets it.
-    pub(crate) fn warm(&self) -> Result<(), Failure> {
-        let mut leases = Vec::new();
-        for _ in 0..self.loaded.budget.warm.clamp(1, self.loaded.budget.instances) {
-            let Some(mut lease) = self.pool.lease() else { break };
-            lease.thing = Some(self.start(self.loaded.budget.startup)?);
-            leases.push(lease);
-        }
-        if self.loaded.isolation == Isolation::Pooled {
-            leases.into_iter().for_each(Lease::keep);
-        }
-        Ok(())
-    }
-
-    fn start(&self, time: Duration) -> Result<Box<Instance>, Failure> {
-        let (loaded, bounded) = (&self.loaded, self.loaded.bounded());
-        let guest = Guest::new(
-            loaded.budget.memory,
-            loaded.host.ticker.enrol(),
-            Some(Arc::clone(&self.capabilities)),
-        );
-        let mut instance = Instance::start(&bounded, &loaded.pre, &loaded.exports, guest, time)?;
-        for configured in &self.configs {
-            instance.configure(&bounded, &configured.config, time)?;
-        }
-        Ok(Box::new(instance))
-    }
-
     /// One call that a request waits for: breaker, instance, budgets, run, judgement. `run` gives none when
     /// the plugin has no such hook.
     pub(crate) fn call<R, T>(
@@ -312,60 +300,8 @@ impl Revision {
         report
     }
 
-    /// One call that no request waits for, with a budget and a breaker of its own.
-    pub(crate) fn call_aside(
-        &self,
-        run: impl FnOnce(&mut Instance) -> Option<wasmtime::Result<()>>,
-    ) -> Report<()> {
-        let begin = Instant::now();
-        let Some(ticket) = self.gate_aside.ask(begin, false) else { return Report::left_alone() };
-        let report = self.report(begin, self.loaded.budget.startup, |instance, now| {
-            self.run_aside(instance, now, run)
-        });
-        self.gate_aside.tell_of(begin, &ticket, &report);
-        report
-    }
-
-    fn run_aside(
-        &self,
-        instance: &mut Instance,
-        now: Instant,
-        run: impl FnOnce(&mut Instance) -> Option<wasmtime::Result<()>>,
-    ) -> Result<(), Failure> {
-        let bounded = self.loaded.bounded();
-        instance.begin(&bounded, now, self.loaded.budget.aside, None, 0);
-        let returned = run(instance);
-        instance.end();
-        returned.unwrap_or(Ok(())).map_err(|error| instance.failure(&error))
-    }
-
-    /// A tick on an instance that is the background's alone.
-    pub(crate) fn tick_on(
-        &self,
-        own: &mut Option<Box<Instance>>,
-        begin: Instant,
-        now_ms: u64,
-    ) -> Report<()> {
-        let fresh = own.is_none();
-        let taken = own.take().map_or_else(|| self.start(self.loaded.budget.startup), Ok);
-        let mut memory = 0;
-        let outcome = taken.and_then(|mut instance| {
-            let now = if fresh { Instant::now() } else { begin };
-            let ran = self.run_aside(&mut instance, now, |instance| {
-                let hook = instance.interfaces.background.as_ref()?;
-                Some(hook.call_on_tick(&mut instance.store, now_ms))
-            });
-            memory = instance.memory();
-            if ran.is_ok() && instance.calls() < self.loaded.budget.calls_per_instance {
-                *own = Some(instance);
-            }
-            ran
-        });
-        Report { outcome, time: begin.elapsed(), memory, fresh, remembered: false }
-    }
-
     /// Runs on a leased instance, which is kept when all went well.
-    fn report<T>(
+    pub(crate) fn report<T>(
         &self,
         begin: Instant,
         fresh_start: Duration,
@@ -398,10 +334,7 @@ impl Revision {
         fresh: &mut bool,
         fresh_start: Duration,
     ) -> Result<(Lease<'_, Box<Instance>>, Box<Instance>), Failure> {
-        let Some(mut lease) = self.pool.lease() else {
-            let most = self.loaded.budget.instances;
-            return Err(Failure::NoInstance(format!("all {most} of this plugin are in use")));
-        };
+        let mut lease = self.place()?;
         if let Some(instance) = lease.thing.take() {
             return Ok((lease, instance));
         }
@@ -424,7 +357,14 @@ impl Revision {
         }
     }
 
-    fn may_serve_again(&self, instance: &Instance) -> bool {
+    /// A place in the pool, with an instance if one is idle.
+    pub(crate) fn place(&self) -> Result<Lease<'_, Box<Instance>>, Failure> {
+        let most = self.loaded.budget.instances;
+        let none = || Failure::NoInstance(format!("all {most} of this plugin are in use"));
+        self.pool.lease().ok_or_else(none)
+    }
+
+    pub(crate) fn may_serve_again(&self, instance: &Instance) -> bool {
         self.loaded.isolation == Isolation::Pooled
             && instance.calls() < self.loaded.budget.calls_per_instance
     }

@@ -42,6 +42,17 @@ impl RunTime {
         self.running.end();
     }
 
+    /// The guest waits for somebody else: that is not its run.
+    pub(crate) fn pause(&mut self, now: Instant) {
+        self.running.end();
+        self.spent.budget = self.spent.left(now, thread_time());
+    }
+
+    /// It goes on with what was left when it began to wait, on whichever thread.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        self.begin(now, self.spent.budget);
+    }
+
     /// A tick passed while the guest ran, or was kept from running.
     pub(crate) fn tick(&mut self) -> UpdateDeadline {
         if self.spent.overdue(Instant::now(), thread_time()) {
@@ -56,6 +67,15 @@ impl RunTime {
 impl Spent {
     fn within(begun: Instant, budget: Duration) -> Self {
         Self { budget, begun, first: None }
+    }
+
+    /// What of the budget is left.
+    fn left(&self, now: Instant, processor: Duration) -> Duration {
+        let spent = match self.first {
+            Some((before, first)) => before + processor.saturating_sub(first),
+            None => now.saturating_duration_since(self.begun),
+        };
+        self.budget.saturating_sub(spent)
     }
 
     fn overdue(&mut self, now: Instant, processor: Duration) -> bool {
@@ -124,6 +144,17 @@ mod tests {
             let processor = START + Duration::from_micros(tick);
             assert!(!spent.overdue(begun + MILLISECOND * tick as u32, processor), "{tick}");
         }
+    }
+
+    #[test]
+    fn what_is_left_counts_as_the_budget_does() {
+        let begun = Instant::now();
+        let mut spent = Spent::within(begun, BUDGET);
+        assert_eq!(spent.left(begun + MILLISECOND, START), MILLISECOND * 4);
+        assert!(!spent.overdue(begun + MILLISECOND, START));
+        let later = begun + MILLISECOND * 100;
+        assert_eq!(spent.left(later, START + MILLISECOND), MILLISECOND * 3);
+        assert_eq!(spent.left(later, START + BUDGET), Duration::ZERO);
     }
 
     #[test]

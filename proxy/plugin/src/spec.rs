@@ -41,6 +41,12 @@ pub struct Budget {
     /// Longest run of one call; it is ended at most [`GRACE`](crate::GRACE) after that.
     /// Default 5 ms.
     pub time: Duration,
+    /// Longest time of one call of a plugin that waits, its waits included. Default 1 s.
+    pub wait: Duration,
+    /// Calls by `http` under way at once. Default 64.
+    pub http_calls: usize,
+    /// Bytes of an answer to a call by `http`, head and body. Default 1 MiB.
+    pub http_answer: usize,
     /// Longest run of a call that no request waits for: `access-log`, `background`. Default 1 s.
     pub aside: Duration,
     /// Longest run of `describe`, and of starting and configuring an instance off the request path.
@@ -71,6 +77,9 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             time: Duration::from_millis(5),
+            wait: Duration::from_secs(1),
+            http_calls: 64,
+            http_answer: 1 << 20,
             aside: Duration::from_secs(1),
             startup: Duration::from_secs(2),
             memory: 32 << 20,

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 
 /// Summaries that wait for one plugin; each takes at most 9 KiB.
 const MOST_WAITING: usize = 1024;
@@ -106,13 +107,15 @@ impl Log {
         let queue = Arc::<Queue>::default();
         let (taken, weak) = (queue.clone(), Arc::downgrade(plugin));
         let revision = plugin.revision.clone();
+        let runtime = runtime(revision.waits())?;
         let thread =
             std::thread::Builder::new().name(format!("log-{}", plugin.name)).spawn(move || {
                 while let Some((batch, dropped)) = taken.next() {
-                    let lost = match batch.is_empty() {
-                        true => false,
-                        false => tell(&weak, Hook::AccessLog, revision.on_complete(&batch)),
+                    let told = || match &runtime {
+                        None => revision.on_complete(&batch),
+                        Some(runtime) => runtime.block_on(revision.on_complete_waiting(&batch)),
                     };
+                    let lost = !batch.is_empty() && tell(&weak, Hook::AccessLog, told());
                     if let Some(plugin) = weak.upgrade() {
                         let lost = if lost { batch.len() as u64 } else { 0 };
                         plugin.metrics.summaries_dropped(dropped + lost);
@@ -177,6 +180,12 @@ impl Queue {
         let many = waiting.summaries.len().min(BATCH);
         Some((waiting.summaries.drain(..many).collect(), dropped))
     }
+}
+
+/// For calls that wait, on a thread where nobody else does.
+pub(super) fn runtime(waits: bool) -> std::io::Result<Option<Runtime>> {
+    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    waits.then(build).transpose()
 }
 
 /// Counts a call that no request waited for; whether it failed.

@@ -2,7 +2,7 @@
 //! one does. It waits for no request, and none waits for it.
 
 use super::Plugin;
-use super::access_log::tell;
+use super::access_log::{runtime, tell};
 use hither_plugin_host::{Background, Hook};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -19,9 +19,14 @@ impl Ticks {
         let Some(mut background) = Background::of(&plugin.revision) else { return Ok(None) };
         let (sender, stop) = mpsc::channel();
         let weak = Arc::downgrade(plugin);
+        let runtime = runtime(background.waits())?;
         std::thread::Builder::new().name(format!("tick-{}", plugin.name)).spawn(move || {
             while stop.recv_timeout(background.period()) == Err(RecvTimeoutError::Timeout) {
-                tell(&weak, Hook::Background, background.tick(now_ms()));
+                let report = match &runtime {
+                    None => background.tick(now_ms()),
+                    Some(runtime) => runtime.block_on(background.tick_waiting(now_ms())),
+                };
+                tell(&weak, Hook::Background, report);
             }
         })?;
         Ok(Some(Ticks { _until_dropped: sender }))

@@ -1,8 +1,11 @@
-//! What plugins are lent by this process: the log, their metrics, the balancer's picture, limiters.
+//! What plugins are lent by this process: the log, their metrics, the balancer's picture, limiters,
+//! calls to services.
 
 use crate::shared::Shared;
-use crate::snapshot::Way;
+use crate::snapshot::{Service, Way};
 use crate::telemetry::Telemetry;
+use crate::upstream::{self, CallError};
+use bytes::Bytes;
 use hither_balance::{Band, InstanceStatus};
 use hither_limit::{Check, Ruling};
 use hither_plugin_host as host;
@@ -82,6 +85,42 @@ impl host::Environment for PluginEnvironment {
 
     fn peek(&self, limiter: &str, key: &[u8]) -> Option<host::Charged> {
         self.charge(Check { limit: limiter, key, cost: 1 }, Way::Peek)
+    }
+
+    fn call(&self, call: host::HttpCall) -> host::HttpFuture {
+        let snapshot = self.shared.get().and_then(Weak::upgrade).map(|shared| shared.snapshot());
+        let service = snapshot.and_then(|snapshot| snapshot.service(&call.service).cloned());
+        Box::pin(async move {
+            let Some(service) = service else {
+                let why = format!("service {} does not serve now", call.service);
+                return Err(host::HttpError::Unavailable(why));
+            };
+            let timeout = call.timeout;
+            let sent = send(&service, call);
+            tokio::time::timeout(timeout, sent).await.unwrap_or(Err(host::HttpError::Timeout))
+        })
+    }
+}
+
+async fn send(
+    service: &Service,
+    call: host::HttpCall,
+) -> Result<host::HttpAnswer, host::HttpError> {
+    let mut request = http::Request::new(Bytes::from(call.body));
+    *request.method_mut() = call.method;
+    *request.uri_mut() = call.path.into();
+    for (name, value) in call.headers {
+        request.headers_mut().append(name, value);
+    }
+    let now = || service.clock.now();
+    match upstream::call(&service.balancer, now, request, call.most).await {
+        Ok(answer) => {
+            let (head, body) = answer.into_parts();
+            let (status, headers) = (head.status, head.headers);
+            Ok(host::HttpAnswer { status, headers, body: body.into() })
+        }
+        Err(CallError::TooLarge) => Err(host::HttpError::TooLarge),
+        Err(error) => Err(host::HttpError::Unavailable(error.to_string())),
     }
 }
 

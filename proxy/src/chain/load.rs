@@ -83,6 +83,7 @@ pub(super) struct Print {
     configs: Vec<Value>,
     secrets: Option<Arc<PluginSecrets>>,
     limiters: BTreeSet<Name>,
+    http: BTreeSet<Name>,
 }
 
 /// What loading depends on, configuration aside.
@@ -165,6 +166,7 @@ fn lent(wanted: &Wanted<'_>) -> Lent {
     Lent {
         secrets: secrets.map(|(name, own)| (name.clone(), Secret::new(own.bytes()))).collect(),
         limiters: wanted.plan.limiters.iter().map(Name::to_string).collect(),
+        services: wanted.plan.http.iter().map(Name::to_string).collect(),
     }
 }
 
@@ -186,6 +188,7 @@ fn print(wanted: &Wanted<'_>) -> Print {
         Grant::Metrics => Capability::Metrics,
         Grant::Instances => Capability::Instances,
         Grant::Limits => Capability::Limits,
+        Grant::Http => Capability::Http,
         Grant::Secrets => Capability::Secrets,
     };
     Print {
@@ -194,6 +197,7 @@ fn print(wanted: &Wanted<'_>) -> Print {
             grants: plan.grants.iter().map(grant).collect(),
             budget: Budget {
                 time: plan.time,
+                wait: plan.wait,
                 memory: usize::try_from(plan.memory.bytes()).unwrap_or(usize::MAX),
                 instances: plan.instances.get() as usize,
                 store: usize::try_from(plan.store.bytes()).unwrap_or(usize::MAX),
@@ -215,5 +219,6 @@ fn print(wanted: &Wanted<'_>) -> Print {
         configs: attachments.configs.clone(),
         secrets: wanted.secrets.cloned(),
         limiters: plan.limiters.clone(),
+        http: plan.http.clone(),
     }
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use std::net::IpAddr;
 
 /// A request head that plugins read and whose changes have been judged.
-pub(crate) trait RequestMessage {
+pub(crate) trait RequestMessage: Send + Sync {
     fn method(&self) -> &Method;
     fn headers(&self) -> &HeaderMap;
     /// With query.

@@ -44,6 +44,7 @@ pub(crate) struct Chain {
     reads_responses: bool,
     watches_attempts: bool,
     watches_ends: bool,
+    waits: bool,
 }
 
 /// A plugin as one service uses it.
@@ -79,8 +80,14 @@ impl Chain {
         let any = |hook| links.iter().any(|link: &Link| link.plugin.serves(hook));
         let (watches_responses, watches_ends) = (any(Hook::ResponseFilter), any(Hook::AccessLog));
         let (reads_responses, watches_attempts) = (any(Hook::ResponseBody), any(Hook::Failover));
+        let waits = links.iter().any(|link| link.plugin.revision.waits());
         let links = links.into();
-        Chain { links, watches_responses, reads_responses, watches_attempts, watches_ends }
+        Chain { links, watches_responses, reads_responses, watches_attempts, watches_ends, waits }
+    }
+
+    /// Whether asking about a request may take as long as somebody else's answer.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -111,7 +118,7 @@ impl Chain {
 
     /// Asks each plugin in turn; the first reply or rejection ends it. What a plugin changes, the
     /// next one sees.
-    pub(crate) fn on_request(
+    pub(crate) async fn on_request(
         &self,
         head: &mut impl RequestMessage,
         context: &RequestContext<'_>,
@@ -130,9 +137,11 @@ impl Chain {
                     continue;
                 }
                 let outcome = match hook {
-                    Hook::RateLimit => link.limit(head, context, exchange),
-                    Hook::RequestFilter => link.filter_request(head, context, exchange, place),
-                    _ => link.route(head, context, exchange, wish, place),
+                    Hook::RateLimit => link.limit(head, context, exchange).await,
+                    Hook::RequestFilter => {
+                        link.filter_request(head, context, exchange, place).await
+                    }
+                    _ => link.route(head, context, exchange, wish, place).await,
                 };
                 if !matches!(outcome, RequestOutcome::Go) {
                     return outcome;
@@ -188,7 +197,7 @@ impl Link {
         if self.plugin.revision.by_inputs() { 0 } else { exchange.now_ms() }
     }
 
-    fn filter_request(
+    async fn filter_request(
         &self,
         head: &mut impl RequestMessage,
         context: &RequestContext<'_>,
@@ -200,7 +209,12 @@ impl Link {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
-            self.plugin.revision.on_request(&request)
+            let revision = &self.plugin.revision;
+            match revision.waits() {
+                false => revision.on_request(&request),
+                // Boxed: whoever does not wait need not make room for it.
+                true => Box::pin(revision.on_request_waiting(&request)).await,
+            }
         };
         let time = report.called_for();
         let judged = self.plugin.judge(Hook::RequestFilter, report, context.rehearsal);
@@ -224,7 +238,7 @@ impl Link {
         }
     }
 
-    fn route(
+    async fn route(
         &self,
         head: &mut impl RequestMessage,
         context: &RequestContext<'_>,
@@ -237,7 +251,11 @@ impl Link {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
-            self.plugin.revision.select(&request)
+            let revision = &self.plugin.revision;
+            match revision.waits() {
+                false => revision.select(&request),
+                true => Box::pin(revision.select_waiting(&request)).await,
+            }
         };
         let time = report.called_for();
         let judged = self.plugin.judge(Hook::Routing, report, context.rehearsal);

@@ -7,7 +7,7 @@ use hither_limit::Check;
 use hither_plugin_host::{Charge, Classified, Hook};
 
 impl Link {
-    pub(super) fn limit(
+    pub(super) async fn limit(
         &self,
         head: &impl RequestMessage,
         context: &RequestContext<'_>,
@@ -18,7 +18,11 @@ impl Link {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
-            self.plugin.revision.classify(&request)
+            let revision = &self.plugin.revision;
+            match revision.waits() {
+                false => revision.classify(&request),
+                true => Box::pin(revision.classify_waiting(&request)).await,
+            }
         };
         let time = report.called_for();
         let judged = self.plugin.judge(Hook::RateLimit, report, context.rehearsal);

@@ -31,7 +31,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) limiters: &'a Limiters,
     pub(crate) client: IpAddr,
     /// A number that names the exchange in plugins, should there be any.
-    pub(crate) number: &'a dyn Fn() -> u64,
+    pub(crate) number: &'a (dyn Fn() -> u64 + Sync),
     pub(crate) end_of_stream: bool,
     pub(crate) http_version: Version,
     /// Somebody only asks: nothing is charged or counted.
@@ -50,7 +50,7 @@ pub(crate) struct Gathered<'a> {
 ///
 /// # Errors
 /// It ends here.
-pub(crate) fn admit(
+pub(crate) async fn admit(
     entry: &Entry<'_>,
     head: &mut impl RequestMessage,
     gathered: Gathered<'_>,
@@ -76,7 +76,7 @@ pub(crate) fn admit(
         http_version: entry.http_version,
         rehearsal: entry.rehearsal,
     };
-    let outcome = service.chain.on_request(head, &context, gathered.exchange, gathered.wish);
+    let outcome = service.chain.on_request(head, &context, gathered.exchange, gathered.wish).await;
     *gathered.plugins += began.elapsed();
     match outcome {
         RequestOutcome::Go => Ok(None),

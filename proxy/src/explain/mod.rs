@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 /// What is asked cannot be a request.
-pub(crate) fn explain(
+pub(crate) async fn explain(
     snapshot: &Snapshot,
     question: &Question,
     source: Source,
@@ -45,7 +45,8 @@ pub(crate) fn explain(
     let told = match decide::find(snapshot, head.authority(), head.uri.path()) {
         Ok((service, found)) => {
             let matched = Matched::new(&service.name, &found);
-            let told = inside(snapshot, service, &mut head, client.address, question.candidates());
+            let most = question.candidates();
+            let told = inside(snapshot, service, &mut head, client.address, most).await;
             Told { matched: Some(matched), ..told }
         }
         Err(fault) => Told::ended(Outcome::refused(&fault.into())),
@@ -59,7 +60,7 @@ fn unknown_listener(address: &str, snapshot: &Snapshot) -> BadQuestion {
 }
 
 /// From the door of the service to an instance.
-fn inside(
+async fn inside(
     snapshot: &Snapshot,
     service: &Arc<Service>,
     head: &mut Parts,
@@ -81,7 +82,7 @@ fn inside(
     };
     let mut plugins = Duration::ZERO;
     let gathered = Gathered { exchange: &mut exchange, wish: &mut wish, plugins: &mut plugins };
-    let admitted = decide::admit(&entry, head, gathered);
+    let admitted = decide::admit(&entry, head, gathered).await;
     let mut told = match admitted {
         Err(failure) => Told::ended(Outcome::refused(&failure)),
         Ok(Some(reply)) => Told::ended(answered(&reply, &exchange)),

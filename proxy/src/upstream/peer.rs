@@ -31,6 +31,8 @@ pub(crate) struct Patience {
 /// What the balancer carries for each instance: a peer, ready to be copied for a request.
 pub(crate) struct Endpoint {
     peer: HttpPeer,
+    address: SocketAddr,
+    http2: bool,
     connects: Arc<Connects>,
 }
 
@@ -58,12 +60,17 @@ impl Endpoint {
         }
         // Ours is in `serve/hook/upstream_request.rs`, in one pass and for every upgrade.
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
-        Endpoint { peer, connects }
+        Endpoint { peer, address, http2, connects }
     }
 
     /// A new connection to it stood after so long: as good a round trip as a probe's.
     pub(crate) fn connected(&self, time: Duration) {
         self.connects.took(time);
+    }
+
+    /// Where it is, and whether it is spoken to in HTTP/2.
+    pub(super) fn target(&self) -> (SocketAddr, bool) {
+        (self.address, self.http2)
     }
 
     /// A peer for one attempt.

@@ -4,6 +4,7 @@
 mod attachment;
 mod bind;
 mod edge;
+mod http;
 mod instance;
 mod limit;
 mod plugin;
@@ -25,6 +26,7 @@ use crate::environment::Environment;
 use crate::findings::{Finding, Findings};
 use crate::plan::Plan;
 use crate::raw::RawFile;
+use crate::value::Name;
 
 /// What every check may use.
 struct Check<'a> {
@@ -63,8 +65,9 @@ pub(crate) fn check(
     let listeners = raw.listeners.into_iter().filter_map(edge::listener).collect();
     let origins =
         raw.origins.into_iter().filter_map(|origin| edge::origin(origin, &region)).collect();
+    let names: Vec<Name> = raw.services.iter().map(|(name, _)| name.value.clone()).collect();
     let services = check.services(raw.services, &raw.plugins, &region);
-    let plugins = check.plugins(raw.plugins, &raw.limiters);
+    let plugins = check.plugins(raw.plugins, &raw.limiters, &names);
     let limiters = check.limiters(raw.limiters);
     Some(Plan { edge: edge?, admin, log, listeners, services, plugins, limiters, origins })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -14,15 +15,18 @@ use crate::value::{Capability, Name, Size};
 
 /// The size of a store that says none.
 const STORE: Size = Size::new(1 << 20);
+/// How long a plugin waits that says nothing.
+const WAIT: Duration = Duration::from_secs(1);
 
 impl Check<'_> {
     pub(super) fn plugins(
         &mut self,
         raw: Vec<(At<Name>, RawPlugin)>,
         limiters: &[(At<Name>, RawQuota)],
+        services: &[Name],
     ) -> BTreeMap<Name, PluginPlan> {
         let plans = raw.into_iter().filter_map(|(name, plugin)| {
-            let plan = self.plugin(&name.value, plugin, limiters)?;
+            let plan = self.plugin(&name.value, plugin, limiters, services)?;
             Some((name.value, plan))
         });
         plans.collect()
@@ -33,8 +37,11 @@ impl Check<'_> {
         name: &Name,
         raw: RawPlugin,
         limiters: &[(At<Name>, RawQuota)],
+        services: &[Name],
     ) -> Option<PluginPlan> {
         let grants = self.grants(raw.grants.value);
+        self.waits(name, &raw.http, raw.wait.as_ref(), &grants);
+        let http = self.called_services(raw.http.value, services);
         let limiters = self.lent_limiters(raw.limiters.value, limiters);
         if let Some(at) = &raw.store
             && !grants.contains(&Capability::Store)
@@ -60,6 +67,8 @@ impl Check<'_> {
             body: raw.body.value,
             store: raw.store.map_or(STORE, |at| at.value),
             limiters,
+            http,
+            wait: raw.wait.map_or(WAIT, |at| at.value),
             secrets,
             config,
         })

@@ -34,6 +34,10 @@ pub struct PluginPlan {
     pub store: Size,
     /// Keys of [`Plan::limiters`](crate::Plan::limiters) that it may charge.
     pub limiters: BTreeSet<Name>,
+    /// Services that it may call; none unless [`Capability::Http`] is granted.
+    pub http: BTreeSet<Name>,
+    /// The longest a call may take, its waits included; of no effect unless [`Capability::Http`] is granted.
+    pub wait: Duration,
     /// What it may sign with and compare; none unless [`Capability::Secrets`] is granted.
     pub secrets: BTreeMap<Name, SecretPlan>,
     /// Its own configuration, an object; empty when the file has none.

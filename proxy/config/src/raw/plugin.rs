@@ -36,6 +36,8 @@ pub(crate) struct RawPlugin {
     pub(crate) body: At<Size>,
     pub(crate) store: Option<At<Size>>,
     pub(crate) limiters: At<Vec<At<Name>>>,
+    pub(crate) http: At<Vec<At<Name>>>,
+    pub(crate) wait: Option<At<Duration>>,
     pub(crate) secrets: Vec<(At<Name>, RawSecret)>,
     pub(crate) config: Option<Value>,
 }
@@ -103,6 +105,18 @@ impl Shape for RawPlugin {
                 "limiters",
                 "\"per-key\"",
                 "Limiters that it may charge, each a table [limiter.NAME]; default: none.",
+            ),
+            http: fields.list(
+                "http",
+                "\"auth\"",
+                "Services that it may call, when \"http\" is granted; default: none.",
+            ),
+            wait: fields.bounded_optional(
+                "wait",
+                "\"1s\"",
+                Duration::from_millis(1)..=LONGEST,
+                "The longest a call may take with its waits, when \"http\" is granted; default: \
+                 \"1s\".",
             ),
             secrets: fields.named(
                 "secrets",

@@ -145,6 +145,8 @@ choice! {
         Instances = "instances",
         /// Charge limiters and look at them.
         Limits = "limits",
+        /// Call services.
+        Http = "http",
         /// Sign with secrets and compare them.
         Secrets = "secrets",
     }

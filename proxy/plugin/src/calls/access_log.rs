@@ -79,13 +79,13 @@ impl Revision {
 }
 
 impl KeptInputs {
-    fn lowered(&self) -> Vec<types::Input<'_>> {
+    pub(super) fn lowered(&self) -> Vec<types::Input<'_>> {
         self.0.iter().map(|(slot, value)| types::Input { slot: *slot, value }).collect()
     }
 }
 
 impl Summary {
-    fn lowered<'a>(&'a self, inputs: &'a [types::Input<'a>]) -> types::Summary<'a> {
+    pub(super) fn lowered<'a>(&'a self, inputs: &'a [types::Input<'a>]) -> types::Summary<'a> {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         types::Summary {
             exchange: self.exchange,

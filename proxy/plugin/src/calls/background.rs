@@ -12,10 +12,10 @@ use crate::revision::Revision;
 
 /// The background of one revision. Dropping it ends its instance.
 pub struct Background {
-    revision: Arc<Revision>,
+    pub(super) revision: Arc<Revision>,
     period: Duration,
-    instance: Option<Box<Instance>>,
-    gate: Gate,
+    pub(super) instance: Option<Box<Instance>>,
+    pub(super) gate: Gate,
 }
 
 impl std::fmt::Debug for Background {

@@ -2,9 +2,11 @@
 //! are judged.
 
 mod access_log;
+mod aside;
 mod background;
 mod failover;
 mod rate_limit;
+mod waiting;
 
 pub use access_log::{KeptInputs, Summary};
 pub use background::Background;

@@ -1,5 +1,6 @@
 //! `rate-limit.classify`: which limiters count a request, and under which keys. Counting is the caller's.
 
+use crate::block_on::block_on;
 use crate::contract::exports::hither::plugin::rate_limit as wire;
 use crate::judge::{self, Bounds, Wrong};
 use crate::lent::Lent;
@@ -34,8 +35,12 @@ pub struct Charge {
 }
 
 impl Revision {
-    /// `rate-limit.classify`. A plugin without this hook allows.
+    /// `rate-limit.classify`. A plugin without this hook allows. For one that waits there is
+    /// [`Revision::classify_waiting`]; here it holds this thread up.
     pub fn classify(&self, head: &RequestHead<'_>) -> Report<Classified> {
+        if self.waits() {
+            return block_on(self.classify_waiting(head));
+        }
         let Some(given) = self.configured(head.config) else {
             return Report::unconfigured(head.config);
         };
@@ -50,7 +55,7 @@ impl Revision {
     }
 }
 
-fn judge(raw: wire::Verdict, bounds: Bounds, lent: &Lent) -> Result<Classified, Wrong> {
+pub(super) fn judge(raw: wire::Verdict, bounds: Bounds, lent: &Lent) -> Result<Classified, Wrong> {
     Ok(match raw {
         wire::Verdict::Allow => Classified::Allow,
         wire::Verdict::Deny(reply) => Classified::Deny(judge::reply(reply, bounds)?),

@@ -2,6 +2,7 @@
 //! [`Guest::enter`], which counts it. Which of them a plugin is linked with at all was decided by its
 //! grants.
 
+mod http;
 mod instances;
 mod limits;
 mod log;
@@ -10,6 +11,7 @@ mod rate;
 mod secrets;
 mod store;
 
+pub(crate) use http::Places;
 pub(crate) use rate::Rate;
 
 use std::sync::Arc;
@@ -35,12 +37,17 @@ pub(crate) struct Capabilities {
     pub(crate) memory: Arc<Memory>,
     pub(crate) rate: Rate,
     pub(crate) lent: Lent,
+    pub(crate) calls: Places,
     /// Where the store's time begins.
     pub(crate) epoch: Instant,
 }
 
 /// Links what was granted. What was not granted is not there, even if admission had a hole.
-pub(crate) fn link(linker: &mut Linker<Guest>, grants: &[Capability]) -> wasmtime::Result<()> {
+pub(crate) fn link(
+    linker: &mut Linker<Guest>,
+    grants: &[Capability],
+    waits: bool,
+) -> wasmtime::Result<()> {
     let mut grants = grants.to_vec();
     grants.sort();
     grants.dedup();
@@ -57,6 +64,11 @@ pub(crate) fn link(linker: &mut Linker<Guest>, grants: &[Capability]) -> wasmtim
             Capability::Limits => {
                 contract::limits::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
             }
+            // Whoever does not import it is linked without, and so runs without a fiber.
+            Capability::Http if waits => {
+                contract::http::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
+            }
+            Capability::Http => {}
             Capability::Secrets => {
                 contract::secrets::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
             }

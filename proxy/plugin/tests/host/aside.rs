@@ -18,7 +18,7 @@ fn watching(host: &Host, config: &str) -> Arc<Revision> {
     loaded(host).configure(one_config(config)).unwrap()
 }
 
-fn summary(status: u16, inputs: KeptInputs) -> Summary {
+pub(crate) fn summary(status: u16, inputs: KeptInputs) -> Summary {
     Summary {
         exchange: 7,
         config: 0,

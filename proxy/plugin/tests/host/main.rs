@@ -16,4 +16,5 @@ mod load;
 mod remembered;
 mod scene;
 mod shipped;
+mod waiting;
 mod wasi;

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hither_plugin_host::{
-    Budget, Capability, Charged, Config, Environment, Host, HostOptions, InputName, Inputs,
-    InstanceView, Level, LoadError, Loaded, LogLine, Metric, MetricSink, Protocol, Report,
-    RequestHead, RequestVerdict, ResponseHead, Revision, Spec, Values,
+    Budget, Capability, Charged, Config, Environment, Host, HostOptions, HttpAnswer, HttpCall,
+    HttpError, HttpFuture, InputName, Inputs, InstanceView, Level, LoadError, Loaded, LogLine,
+    Metric, MetricSink, Protocol, Report, RequestHead, RequestVerdict, ResponseHead, Revision,
+    Spec, Values,
 };
-use http::{Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use parking_lot::Mutex;
 
 /// Level, message, fields, and how many lines were dropped before.
@@ -22,6 +24,8 @@ pub(crate) struct World {
     pub(crate) lines: Mutex<Vec<Line>>,
     pub(crate) metrics: Arc<Mutex<Vec<(usize, f64)>>>,
     pub(crate) services: Mutex<HashMap<String, Vec<InstanceView>>>,
+    pub(crate) called: Mutex<Vec<HttpCall>>,
+    pub(crate) waiting: Arc<AtomicUsize>,
     /// What is left under each key of each limiter; nothing comes back.
     pub(crate) limiters: Mutex<HashMap<(String, Vec<u8>), u32>>,
 }
@@ -64,6 +68,48 @@ impl Environment for World {
     fn peek(&self, limiter: &str, key: &[u8]) -> Option<Charged> {
         let left = *self.limiters.lock().get(&(limiter.to_owned(), key.to_vec()))?;
         Some(charged(left > 0, left))
+    }
+    fn call(&self, call: HttpCall) -> HttpFuture {
+        let (timeout, path) = (call.timeout, call.path.to_string());
+        self.called.lock().push(call);
+        let alive = Alive::new(&self.waiting);
+        Box::pin(async move {
+            let _alive = alive;
+            let answer = async {
+                match path.as_str() {
+                    "/never" => std::future::pending().await,
+                    "/slow" => tokio::time::sleep(Duration::from_millis(30)).await,
+                    "/large" => return Err(HttpError::TooLarge),
+                    "/gone" => return Err(HttpError::Unavailable("nobody is there".to_owned())),
+                    _ => {}
+                }
+                let headers =
+                    [(HeaderName::from_static("x-kind"), HeaderValue::from_static("kind"))];
+                let body = path.into_bytes();
+                Ok(HttpAnswer {
+                    status: StatusCode::OK,
+                    headers: headers.into_iter().collect(),
+                    body,
+                })
+            };
+            tokio::time::timeout(timeout, answer).await.unwrap_or(Err(HttpError::Timeout))
+        })
+    }
+}
+
+/// Counts calls that are under way.
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    fn new(waiting: &Arc<AtomicUsize>) -> Self {
+        waiting.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(waiting))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -148,7 +148,7 @@ async fn wait<T>(
 const RETRY_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Ready when the client is gone; a waiting client's body is not read.
-async fn client_left(session: &mut Session) {
+pub(super) async fn client_left(session: &mut Session) {
     if let Some(guard) = guard(session) {
         return guard.client_left().await;
     }

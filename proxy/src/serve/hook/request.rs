@@ -1,6 +1,7 @@
 //! The request's way before an instance is sought: who asks, which service, limits, plugins. What is
 //! decided is `decide`'s; here it is told what Pingora and the context know.
 
+use super::peer::client_left;
 use super::whole_request::{self, Taken};
 use crate::decide::{self, Client, Entry, Gathered, Matched};
 use crate::fault::Fault;
@@ -33,7 +34,7 @@ pub(in crate::serve) async fn run(
         // RFC 9110 section 15.2: an HTTP/1.0 client must not be sent an interim response.
         session.set_ignore_info_resp(true);
     }
-    if let Err(failure) = admit(session, ctx) {
+    if let Err(failure) = admit(session, ctx).await {
         answer::fail(session, &failure, ctx).await?;
         ctx.failure = Some(failure);
         return Ok(true);
@@ -53,7 +54,7 @@ pub(in crate::serve) async fn run(
     Ok(true)
 }
 
-fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failure> {
+async fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failure> {
     let head = session.req_header();
     check_http2_head(head)?;
     let service = find_service(head, ctx)?;
@@ -61,12 +62,32 @@ fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failur
     session.as_downstream_mut().set_read_timeout(Some(service.idle));
     let asks = !service.chain.is_empty();
     let end_of_stream = asks && session.is_body_empty();
-    let head = session.req_header_mut();
+    if !service.chain.waits() {
+        return decide(&service, session.req_header_mut(), end_of_stream, ctx).await;
+    }
+    // Where plugins wait, nobody waits for them in vain: what they wait for ends when the client is gone.
+    let mut head = session.req_header().clone();
+    let decided = tokio::select! {
+        biased;
+        decided = decide(&service, &mut head, end_of_stream, ctx) => decided,
+        () = client_left(session) => Err(Fault::ClientLeft.into()),
+    };
+    *session.req_header_mut() = head;
+    decided
+}
+
+async fn decide(
+    service: &Arc<Service>,
+    head: &mut RequestHeader,
+    end_of_stream: bool,
+    ctx: &mut Ctx,
+) -> std::result::Result<(), Failure> {
+    let asks = !service.chain.is_empty();
     // Its parts are shared, so keeping it copies nothing.
     let original = head.uri.path_and_query().filter(|_| asks).cloned();
     let Some(snapshot) = ctx.sight.snapshot() else { return Err(Fault::Internal.into()) };
     let entry = Entry {
-        service: &service,
+        service,
         edge: &snapshot.edge,
         limiters: &snapshot.limiters,
         client: ctx.client,
@@ -80,7 +101,7 @@ fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failur
         wish: &mut ctx.wish,
         plugins: &mut ctx.times.plugins,
     };
-    let admitted = decide::admit(&entry, head, gathered);
+    let admitted = decide::admit(&entry, head, gathered).await;
     if asks && head.uri.path_and_query() != original.as_ref() {
         ctx.original_target = original.map(|target| target.as_str().into());
     }
