@@ -87,7 +87,7 @@ impl Revision {
     /// `on-whole` of the hook for this side. A plugin without it keeps the body.
     pub fn on_whole(&self, side: Side, bearer: Bearer, body: &[u8]) -> Report<WholeVerdict> {
         let pass = WholeVerdict::Next { body: None, edits: Edits::default() };
-        let Bearer { exchange, memo, .. } = bearer;
+        let (exchange, memo) = (self.shown_exchange(bearer), bearer.memo);
         self.call(
             bearer.occasion(),
             judge::whole,
@@ -104,6 +104,11 @@ impl Revision {
                 })
             },
         )
+    }
+
+    /// A plugin whose verdicts are by inputs is not shown which exchange it is.
+    fn shown_exchange(&self, bearer: Bearer) -> u64 {
+        if self.by_inputs() { 0 } else { bearer.exchange }
     }
 
     /// Begins to show a body piece by piece: an instance is taken, and kept until the stream is dropped.
@@ -211,6 +216,7 @@ impl BodyStream {
         last: bool,
     ) -> Result<ChunkVerdict, Failure> {
         let Bearer { exchange, config, memo } = self.bearer;
+        let shown = self.revision.shown_exchange(self.bearer);
         let loaded = self.revision.loaded();
         let time = loaded.budget.time;
         instance.begin(&loaded.bounded(), now, time, Some(exchange), config);
@@ -218,11 +224,11 @@ impl BodyStream {
         let returned = match self.side {
             Side::Request => {
                 let hook = interfaces.request_body.as_ref();
-                hook.map(|hook| hook.call_on_chunk(store, exchange, memo, data, last))
+                hook.map(|hook| hook.call_on_chunk(store, shown, memo, data, last))
             }
             Side::Response => {
                 let hook = interfaces.response_body.as_ref();
-                hook.map(|hook| hook.call_on_chunk(store, exchange, memo, data, last))
+                hook.map(|hook| hook.call_on_chunk(store, shown, memo, data, last))
             }
         };
         instance.end();

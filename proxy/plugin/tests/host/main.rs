@@ -7,6 +7,7 @@
 )]
 
 mod aside;
+mod bodies;
 mod calls;
 mod capabilities;
 mod failure;
