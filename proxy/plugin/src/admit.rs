@@ -185,9 +185,8 @@ impl Surface {
             match meaning(name) {
                 Meaning::Lifecycle => lifecycle = true,
                 Meaning::Hook(hook) => hooks.insert(hook),
-                Meaning::Later => problems.push(Problem::HookNotServed(bounded(name))),
                 Meaning::OtherVersion => problems.push(Problem::OtherVersion(bounded(name))),
-                Meaning::Unknown | Meaning::Capability(_) => {
+                Meaning::Unknown | Meaning::Capability(_) | Meaning::Later => {
                     problems.push(Problem::UnknownExport(bounded(name)));
                 }
                 // A toolchain may export its own things beside the hooks; nobody calls them.
@@ -230,15 +229,14 @@ mod tests {
     #[test]
     fn every_problem_is_told_at_once() {
         let imports = [
-            "hither:plugin/http@0.1.0",
+            "hither:plugin/cache-control@0.1.0",
             "wasi:http/outgoing-handler@0.2.0",
             "wasi:io/streams@0.2.0",
             "acme:x/y",
         ];
-        let exports = ["hither:plugin/cache-policy@0.1.0", "hither:plugin/routing@0.2.0"];
+        let exports = ["hither:plugin/nonsense@0.1.0", "hither:plugin/routing@0.2.0"];
         let error = surface(&imports, &exports).check(&[]).unwrap_err().to_string();
-        for part in
-            ["cache-control@0.1.0", "wasi:http", "acme:x/y", "cache-policy", "another version"]
+        for part in ["cache-control@0.1.0", "wasi:http", "acme:x/y", "nonsense", "another version"]
         {
             assert!(error.contains(part), "{part} is missing in {error}");
         }

@@ -21,6 +21,7 @@ wasmtime::component::bindgen!({
             export hither:plugin/request-filter@0.1.0;
             export hither:plugin/response-filter@0.1.0;
             export hither:plugin/rate-limit@0.1.0;
+            export hither:plugin/cache-policy@0.1.0;
             export hither:plugin/request-body@0.1.0;
             export hither:plugin/response-body@0.1.0;
             export hither:plugin/failover@0.1.0;

@@ -5,8 +5,8 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 use crate::contract::exports::hither::plugin::{
-    access_log, background, failover, lifecycle, rate_limit, request_body, request_filter,
-    response_body, response_filter, routing,
+    access_log, background, cache_policy, failover, lifecycle, rate_limit, request_body,
+    request_filter, response_body, response_filter, routing,
 };
 use crate::guest::Guest;
 use crate::hook::{Hook, Hooks};
@@ -60,6 +60,7 @@ interfaces! {
     RequestFilter: request_filter,
     ResponseFilter: response_filter,
     RateLimit: rate_limit,
+    CachePolicy: cache_policy,
     AccessLog: access_log,
     Background: background,
     RequestBody: request_body,

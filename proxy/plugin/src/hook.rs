@@ -31,6 +31,8 @@ pub enum Hook {
     ResponseBody,
     /// `failover.on-failure`: is a failed attempt repeated, and where?
     Failover,
+    /// `cache-policy`: under which key is it looked up, and is it kept?
+    CachePolicy,
 }
 
 /// What happens to a request whose plugin call failed.
@@ -44,7 +46,7 @@ pub enum OnFailure {
 
 impl Hook {
     /// Every served hook.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Routing,
         Self::RequestFilter,
         Self::ResponseFilter,
@@ -54,6 +56,7 @@ impl Hook {
         Self::RequestBody,
         Self::ResponseBody,
         Self::Failover,
+        Self::CachePolicy,
     ];
 
     /// The name in `wit/`, in configuration and in metrics.
@@ -65,6 +68,7 @@ impl Hook {
             Self::RateLimit => "rate-limit",
             Self::AccessLog => "access-log",
             Self::Background => "background",
+            Self::CachePolicy => "cache-policy",
             Self::RequestBody => "request-body",
             Self::ResponseBody => "response-body",
             Self::Failover => "failover",
@@ -79,7 +83,11 @@ impl Hook {
             | Self::RateLimit
             | Self::AccessLog
             | Self::Background => true,
-            Self::ResponseFilter | Self::RequestBody | Self::ResponseBody | Self::Failover => false,
+            Self::ResponseFilter
+            | Self::RequestBody
+            | Self::ResponseBody
+            | Self::Failover
+            | Self::CachePolicy => false,
         }
     }
 
@@ -87,7 +95,11 @@ impl Hook {
     /// stop traffic, a filter that is broken may have been what kept somebody out.
     pub fn default_on_failure(self) -> OnFailure {
         match self {
-            Self::Routing | Self::Failover | Self::AccessLog | Self::Background => OnFailure::Skip,
+            Self::Routing
+            | Self::Failover
+            | Self::CachePolicy
+            | Self::AccessLog
+            | Self::Background => OnFailure::Skip,
             Self::RequestFilter
             | Self::ResponseFilter
             | Self::RateLimit
@@ -213,7 +225,6 @@ impl FromStr for Capability {
 }
 
 const LATER_CAPABILITIES: [&str; 1] = ["cache-control"];
-const LATER_HOOKS: [&str; 1] = ["cache-policy"];
 
 /// What a name in a component's import or export list stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,9 +264,7 @@ pub(crate) fn meaning(name: &str) -> Meaning {
     match interface {
         "types" => Meaning::Types,
         "lifecycle" => Meaning::Lifecycle,
-        _ if LATER_HOOKS.contains(&interface) || LATER_CAPABILITIES.contains(&interface) => {
-            Meaning::Later
-        }
+        _ if LATER_CAPABILITIES.contains(&interface) => Meaning::Later,
         _ => {
             let hook = Hook::ALL.into_iter().find(|hook| hook.name() == interface);
             let capability = Capability::ALL.into_iter().find(|known| known.name() == interface);

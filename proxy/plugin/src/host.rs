@@ -29,12 +29,15 @@ pub struct HostOptions {
     pub max_instances: u32,
     /// What stands behind the capabilities.
     pub environment: Arc<dyn Environment>,
+    /// Whether whoever calls has a cache to ask `cache-policy` for; without one, such a plugin is refused
+    /// rather than never called. Default no.
+    pub caches: bool,
 }
 
 impl HostOptions {
     /// No cache on disk, at most 512 instances.
     pub fn new(environment: Arc<dyn Environment>) -> Self {
-        Self { cache_dir: None, max_instances: 512, environment }
+        Self { cache_dir: None, max_instances: 512, environment, caches: false }
     }
 }
 
@@ -43,6 +46,7 @@ impl fmt::Debug for HostOptions {
         f.debug_struct("HostOptions")
             .field("cache_dir", &self.cache_dir)
             .field("max_instances", &self.max_instances)
+            .field("caches", &self.caches)
             .finish_non_exhaustive()
     }
 }
@@ -51,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) ticker: Ticker,
     pub(crate) cache: Option<Cache>,
+    pub(crate) caches: bool,
     pub(crate) environment: Arc<dyn Environment>,
     /// The beginning of time for stores and rates.
     pub(crate) epoch: Instant,
@@ -81,6 +86,7 @@ impl Host {
             engine,
             ticker,
             cache: options.cache_dir.map(Cache::new),
+            caches: options.caches,
             environment: options.environment,
             epoch: Instant::now(),
             revisions: AtomicU64::new(1),

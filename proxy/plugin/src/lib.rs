@@ -61,7 +61,9 @@ mod verdict;
 mod wasi;
 
 pub use body::{Bearer, BodyStream, LARGEST_CHUNK, Side};
-pub use calls::{Background, Charge, Classified, KeptInputs, Summary};
+pub use calls::{
+    Background, CacheKey, Charge, Classified, Freshness, KeptInputs, Lookup, Storage, Summary,
+};
 pub use environment::{
     Band, Charged, Environment, HttpAnswer, HttpCall, HttpError, HttpFuture, InstanceView, Level,
     LogLine, MetricSink,

@@ -12,7 +12,7 @@ use crate::capability::{self, Capabilities, Places, Rate};
 use crate::compile::{compile, hex};
 use crate::engine::LARGEST_MEMORY;
 use crate::exports::Exports;
-use crate::fault::{ConfigureError, Failure, LoadError, bounded};
+use crate::fault::{ConfigureError, Failure, LoadError, Problem, bounded};
 use crate::guest::Guest;
 use crate::hook::{Capability, Hook, Hooks};
 use crate::host::Inner;
@@ -55,8 +55,12 @@ impl Loaded {
         let digest = check_digest(&spec)?;
         check_budget(&spec.budget)?;
         let admitted = admit(&spec.bytes, &spec.grants)?;
-        let component = compile(&host.engine, host.cache.as_ref(), &admitted.component)?;
         let hooks = admitted.surface.hooks;
+        if hooks.contains(Hook::CachePolicy) && !host.caches {
+            let hook = "hither:plugin/cache-policy@0.1.0".to_owned();
+            return Err(LoadError::Refused(vec![Problem::HookNotServed(hook)]));
+        }
+        let component = compile(&host.engine, host.cache.as_ref(), &admitted.component)?;
         let refuse = |error: wasmtime::Error| LoadError::Compile(bounded(&format!("{error:#}")));
         let mut linker = Linker::new(&host.engine);
         capability::link(&mut linker, &spec.grants, admitted.surface.waits()).map_err(refuse)?;

@@ -44,7 +44,7 @@ impl RequestHead<'_> {
 }
 
 impl ResponseHead<'_> {
-    fn occasion(&self) -> Occasion {
+    pub(crate) fn occasion(&self) -> Occasion {
         Occasion { exchange: self.exchange, config: self.config, rehearsal: false }
     }
 }
@@ -59,7 +59,7 @@ struct Ask<R, T> {
 pub(crate) struct Configured {
     pub(crate) config: Config,
     pub(crate) request: Vec<Option<InputName>>,
-    response: Vec<Option<InputName>>,
+    pub(crate) response: Vec<Option<InputName>>,
 }
 
 impl Configured {

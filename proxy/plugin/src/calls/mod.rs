@@ -4,10 +4,12 @@
 mod access_log;
 mod aside;
 mod background;
+mod cache_policy;
 mod failover;
 mod rate_limit;
 mod waiting;
 
 pub use access_log::{KeptInputs, Summary};
 pub use background::Background;
+pub use cache_policy::{CacheKey, Freshness, Lookup, Storage};
 pub use rate_limit::{Charge, Classified};

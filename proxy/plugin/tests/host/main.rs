@@ -8,6 +8,7 @@
 
 mod aside;
 mod bodies;
+mod cache_policy;
 mod calls;
 mod capabilities;
 mod failure;
