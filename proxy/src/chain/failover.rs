@@ -57,7 +57,7 @@ impl Link {
         attempt: &Attempt<'_>,
         place: usize,
     ) -> FailoverOutcome {
-        let now_ms = exchange.now_ms();
+        let now_ms = self.now_ms(exchange);
         let report = {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());

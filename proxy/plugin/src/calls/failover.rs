@@ -18,7 +18,7 @@ impl Revision {
             return Report::unconfigured(head.config);
         };
         let values = Values::read(head.inputs, &given.request);
-        let head = if self.by_inputs() { head.blank() } else { *head };
+        let head = self.shown(head);
         self.call(head.occasion(), judge::failover, Failover::ByPolicy, |instance| {
             let hook = instance.interfaces.failover.as_ref()?;
             let inputs = values.lowered();
