@@ -5,12 +5,15 @@
 //! is right brings one word once. Only in services without an index: the others draw a seat before
 //! they look at it. Must not know the queue.
 
+use std::sync::atomic::AtomicU8;
+
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering::Relaxed;
 
 use fastrand::Rng;
 
 use crate::choose::any_bit;
+use crate::hold::{STRIPES, thread};
 use crate::live::bare;
 use crate::permit::Permit;
 use crate::policy::Band;
@@ -21,16 +24,51 @@ use crate::wanted::Wanted;
 /// How often one request guesses. Where most are idle, two in a row seldom fail.
 const GUESSES: usize = 2;
 
-/// Whether guesses are worth it: whether somebody idle was found when the closest were last looked
-/// at. A hint, and so seldom changed that every processor has it.
 #[derive(Default)]
-pub(crate) struct Calm(AtomicBool);
+pub(crate) struct Calm {
+    /// Whether guesses are worth it: whether somebody idle was found when the closest were last
+    /// looked at. A hint, and so seldom changed that every processor has it.
+    idle: AtomicBool,
+    drawn: [Drawn; STRIPES],
+}
+
+/// The seat that a thread drew last, if it may take it once more: what a thread has just used is at
+/// hand, and what another one used last has to come from there. So each draw serves two requests,
+/// and every seat still has the same chance.
+///
+/// Aligned so that no two threads write the same line of a processor's cache.
+#[repr(align(64))]
+struct Drawn(AtomicU8);
+
+const NONE: u8 = u8::MAX;
+
+impl Default for Drawn {
+    fn default() -> Self {
+        Self(AtomicU8::new(NONE))
+    }
+}
 
 impl Calm {
     pub(crate) fn note(&self, idle: bool) {
-        if self.0.load(Relaxed) != idle {
-            self.0.store(idle, Relaxed);
+        if self.idle.load(Relaxed) != idle {
+            self.idle.store(idle, Relaxed);
         }
+    }
+
+    /// One of the set bits for this thread's next request, each as likely in the long run. `seats` is
+    /// not 0.
+    fn draw(&self, seats: u64, rng: &mut Rng) -> usize {
+        let drawn = &self.drawn[thread()].0;
+        let before = drawn.load(Relaxed);
+        if before != NONE {
+            drawn.store(NONE, Relaxed);
+            if seats & (1 << before) != 0 {
+                return usize::from(before);
+            }
+        }
+        let seat = any_bit(seats, rng);
+        drawn.store(seat as u8, Relaxed);
+        seat
     }
 }
 
@@ -39,7 +77,7 @@ impl<T> Table<T> {
     /// if it turns out to be idle. Then it is the right one: nobody is less loaded, and all that
     /// are idle are as likely. `None` says nothing about the others.
     pub(crate) fn take_idle(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Permit<T>> {
-        if !self.calm.0.load(Relaxed) {
+        if !self.calm.idle.load(Relaxed) {
             return None;
         }
         let mut seats = self.closest(wanted);
@@ -47,7 +85,7 @@ impl<T> Table<T> {
             if seats == 0 {
                 return None;
             }
-            let seat = any_bit(seats, rng);
+            let seat = self.calm.draw(seats, rng);
             let slot = self.seats.slot(seat)?;
             let taken = match slot.live.take_idle() {
                 Ok(()) => true,

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use crate::instance::Instance;
 
 /// Threads with counts of their own; further ones share those, which costs time and nothing else.
-const STRIPES: usize = 8;
+pub(crate) const STRIPES: usize = 8;
 
 /// What keeps an instance.
 pub(crate) enum Hold<T> {
@@ -63,7 +63,7 @@ impl<T> Deref for Hold<T> {
 }
 
 /// This thread's number, below [`STRIPES`].
-fn thread() -> usize {
+pub(crate) fn thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     const UNKNOWN: usize = usize::MAX;
     thread_local!(static NUMBER: Cell<usize> = const { Cell::new(UNKNOWN) });
