@@ -12,6 +12,7 @@ mod cache_policy;
 mod calls;
 mod capabilities;
 mod failure;
+mod first_contract;
 mod lifetime;
 mod limits;
 mod load;
