@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use smallvec::SmallVec;
 
 use crate::request::Values;
@@ -88,7 +89,9 @@ pub(crate) struct Recalled {
     pub(crate) response: Recall<ResponseVerdict>,
 }
 
-type Known<V> = HashMap<Box<[u8]>, (V, usize)>;
+/// A quick hash, seeded anew in each process: whoever makes questions collide all the same makes a look-up
+/// go through `MOST` of them at worst.
+type Known<V> = HashMap<Box<[u8]>, (V, usize), RandomState>;
 
 struct Generations<V> {
     young: Known<V>,
@@ -98,7 +101,7 @@ struct Generations<V> {
 
 impl<V> Default for Generations<V> {
     fn default() -> Self {
-        Self { young: HashMap::new(), young_weight: 0, old: HashMap::new() }
+        Self { young: Known::default(), young_weight: 0, old: Known::default() }
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Exchange {
     seats: SmallVec<[Seat; 4]>,
     metadata: Vec<(String, String)>,
     now_ms: Option<u64>,
+    /// How long its plugins have been asked.
+    time: Duration,
     /// Whether anybody wants the request's body, and the response's.
     wanted: [bool; 2],
     /// For whoever asks why; hardly ever there.
@@ -117,6 +119,16 @@ impl Exchange {
     /// What was written down.
     pub(crate) fn record(&self) -> Option<&Record> {
         self.record.as_deref()
+    }
+
+    /// A plugin was asked for so long.
+    pub(super) fn took(&mut self, time: Duration) {
+        self.time += time;
+    }
+
+    /// How long its plugins have been asked about its heads.
+    pub(crate) fn time(&self) -> Duration {
+        self.time
     }
 
     /// The request's time, taken at its first plugin.

@@ -64,6 +64,7 @@ impl Link {
             let request = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.on_failure(&request, exchange.memo(place), attempt)
         };
+        exchange.took(report.time);
         let time = report.called_for();
         let judged = self.plugin.judge(Hook::Failover, report, context.rehearsal);
         exchange.write_down(|record| {

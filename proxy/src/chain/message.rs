@@ -102,16 +102,17 @@ pub(crate) struct RequestContext<'a> {
 }
 
 impl RequestContext<'_> {
+    /// `now_ms`: none where the plugin goes by its inputs and is told nothing else.
     pub(super) fn head<'a>(
         &self,
         message: &'a impl RequestMessage,
         facts: &'a Facts<'_>,
-        now_ms: u64,
+        now_ms: Option<u64>,
         config: u32,
     ) -> RequestHead<'a> {
         RequestHead {
             exchange: self.exchange,
-            now_ms,
+            now_ms: now_ms.unwrap_or_default(),
             config,
             rehearsal: self.rehearsal,
             method: message.method(),
@@ -122,7 +123,7 @@ impl RequestContext<'_> {
             },
             tls: false,
             end_of_stream: self.end_of_stream,
-            authority: message.authority(),
+            authority: now_ms.map_or("", |_| message.authority()),
             path: message.path(),
             inputs: facts,
         }
@@ -142,12 +143,12 @@ impl ResponseContext<'_> {
         &self,
         message: &'a impl ResponseMessage,
         facts: &'a Facts<'_>,
-        now_ms: u64,
+        now_ms: Option<u64>,
         config: u32,
     ) -> ResponseHead<'a> {
         ResponseHead {
             exchange: self.exchange,
-            now_ms,
+            now_ms: now_ms.unwrap_or_default(),
             config,
             status: message.status(),
             from_cache: false,

@@ -192,9 +192,9 @@ impl Chain {
 }
 
 impl Link {
-    /// A plugin that goes by its inputs is not told the time.
-    fn now_ms(&self, exchange: &mut Exchange) -> u64 {
-        if self.plugin.revision.by_inputs() { 0 } else { exchange.now_ms() }
+    /// The request's time; none for a plugin that goes by its inputs, which is not told it.
+    fn now_ms(&self, exchange: &mut Exchange) -> Option<u64> {
+        (!self.plugin.revision.by_inputs()).then(|| exchange.now_ms())
     }
 
     async fn filter_request(
@@ -216,6 +216,7 @@ impl Link {
                 true => Box::pin(revision.on_request_waiting(&request)).await,
             }
         };
+        exchange.took(report.time);
         let time = report.called_for();
         let judged = self.plugin.judge(Hook::RequestFilter, report, context.rehearsal);
         exchange.write_down(|record| {
@@ -257,6 +258,7 @@ impl Link {
                 true => Box::pin(revision.select_waiting(&request)).await,
             }
         };
+        exchange.took(report.time);
         let time = report.called_for();
         let judged = self.plugin.judge(Hook::Routing, report, context.rehearsal);
         let judged = judged.and_then(|routing| match &routing {
@@ -296,6 +298,7 @@ impl Link {
             let response = context.head(head, &facts, now_ms, self.config);
             self.plugin.revision.on_response(&response, exchange.memo(place))
         };
+        exchange.took(report.time);
         let time = report.called_for();
         let judged = self.plugin.judge(Hook::ResponseFilter, report, false);
         exchange.write_down(|record| {

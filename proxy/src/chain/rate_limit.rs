@@ -24,6 +24,7 @@ impl Link {
                 true => Box::pin(revision.classify_waiting(&request)).await,
             }
         };
+        exchange.took(report.time);
         let time = report.called_for();
         let judged = self.plugin.judge(Hook::RateLimit, report, context.rehearsal);
         let judged = judged.and_then(|classified| match classified {

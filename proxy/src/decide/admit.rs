@@ -9,7 +9,6 @@ use hither_plugin_host::Reply;
 use http::{HeaderMap, Version, header};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// The service for an authority and a path as the client wrote it, and what of them it matches.
 ///
@@ -42,8 +41,6 @@ pub(crate) struct Entry<'a> {
 pub(crate) struct Gathered<'a> {
     pub(crate) exchange: &'a mut Exchange,
     pub(crate) wish: &'a mut Wish,
-    /// The time that plugins took.
-    pub(crate) plugins: &'a mut Duration,
 }
 
 /// Lets a request in, or answers it in a plugin's words.
@@ -65,7 +62,6 @@ pub(crate) async fn admit(
     if service.chain.is_empty() {
         return Ok(None);
     }
-    let began = Instant::now();
     let context = RequestContext {
         exchange: (entry.number)(),
         client: entry.client,
@@ -77,7 +73,6 @@ pub(crate) async fn admit(
         rehearsal: entry.rehearsal,
     };
     let outcome = service.chain.on_request(head, &context, gathered.exchange, gathered.wish).await;
-    *gathered.plugins += began.elapsed();
     match outcome {
         RequestOutcome::Go => Ok(None),
         RequestOutcome::Reply(reply) => Ok(Some(reply)),

@@ -80,8 +80,7 @@ async fn inside(
         http_version: head.version,
         rehearsal: true,
     };
-    let mut plugins = Duration::ZERO;
-    let gathered = Gathered { exchange: &mut exchange, wish: &mut wish, plugins: &mut plugins };
+    let gathered = Gathered { exchange: &mut exchange, wish: &mut wish };
     let admitted = decide::admit(&entry, head, gathered).await;
     let mut told = match admitted {
         Err(failure) => Told::ended(Outcome::refused(&failure)),

@@ -5,7 +5,6 @@ use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure};
 use http::StatusCode;
 use pingora_proxy::Session;
-use std::time::Instant;
 
 /// What is to be done about it.
 pub(super) enum Advice {
@@ -61,9 +60,7 @@ pub(super) fn ask(session: &mut Session, ctx: &mut Ctx, how: How) -> Advice {
         },
         elapsed: ctx.attempt_started.map(|began| began.elapsed()).unwrap_or_default(),
     };
-    let began = Instant::now();
     let outcome = service.chain.on_failure(head, &context, &mut ctx.exchange, &attempt);
-    ctx.times.plugins += began.elapsed();
     match outcome {
         FailoverOutcome::ByPolicy => Advice::ByPolicy,
         FailoverOutcome::GiveUp => Advice::Stop,

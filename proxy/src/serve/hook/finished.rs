@@ -12,6 +12,7 @@ use pingora_proxy::Session;
 /// Tells telemetry, then gives the place back.
 pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
     ctx.times.total = ctx.started.elapsed();
+    ctx.times.plugins += ctx.exchange.time();
     // Before it is told, so that whoever reads of it finds the budget as it will be.
     ctx.retry = None;
     ctx.active = None;

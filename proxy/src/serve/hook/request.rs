@@ -96,11 +96,7 @@ async fn decide(
         http_version: head.version,
         rehearsal: false,
     };
-    let gathered = Gathered {
-        exchange: &mut ctx.exchange,
-        wish: &mut ctx.wish,
-        plugins: &mut ctx.times.plugins,
-    };
+    let gathered = Gathered { exchange: &mut ctx.exchange, wish: &mut ctx.wish };
     let admitted = decide::admit(&entry, head, gathered).await;
     if asks && head.uri.path_and_query() != original.as_ref() {
         ctx.original_target = original.map(|target| target.as_str().into());

@@ -12,7 +12,6 @@ use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use smallvec::SmallVec;
-use std::time::Instant;
 
 /// Interim responses (1xx) that one request may bring; more is an attack on the client.
 const MAX_INTERIM: u8 = 16;
@@ -111,7 +110,6 @@ fn ask_plugins(response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     if !service.chain.watches_responses() {
         return Ok(());
     }
-    let began = Instant::now();
     let context = ResponseContext {
         exchange: ctx.id.exchange(),
         client: ctx.client,
@@ -119,7 +117,6 @@ fn ask_plugins(response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
         edge: ctx.sight.edge(),
     };
     let outcome = service.chain.on_response(response, &context, &mut ctx.exchange);
-    ctx.times.plugins += began.elapsed();
     match outcome {
         ResponseOutcome::Go => Ok(()),
         ResponseOutcome::Reply(reply) => {
