@@ -1,10 +1,12 @@
 //! The same small plugin in five languages: it routes by a header and adds one to the answer.
 
 use crate::project::{HITHER, built, done, plugin};
-use hither_harness::{Hither, Load, OriginProcess, Request};
+use hither_harness::{Hither, Load, OriginProcess, Request, eventually};
 use serde_json::Value;
 use std::time::Duration;
 
+/// As many as a busy author makes in a month, in each language in turn.
+const SWAPS: usize = 200;
 const LANGUAGES: [&str; 5] = ["rust", "c", "js", "python", "go"];
 /// Loading an interpreter compiles megabytes of code, here with an unoptimised compiler.
 const LOAD: Duration = Duration::from_secs(300);
@@ -93,9 +95,9 @@ async fn a_plugin_in_go_serves() {
 }
 
 #[tokio::test]
-async fn languages_are_swapped_for_each_other_under_load() {
+async fn two_hundred_swaps_through_all_languages_lose_nothing_under_load() {
     let mut components = Vec::new();
-    for language in ["c", "js", "go"] {
+    for language in LANGUAGES {
         let folder = tempfile::tempdir().unwrap();
         components.push((language, built(folder.path(), language).await));
     }
@@ -110,12 +112,29 @@ async fn languages_are_swapped_for_each_other_under_load() {
             other => Err(format!("routed and greeted {other:?}")),
         })
         .start();
-    for (language, component) in components.iter().cycle().skip(1).take(9) {
+    let (mut memory, mut most_alive) = (Vec::new(), 0.0_f64);
+    for (language, component) in components.iter().cycle().skip(1).take(SWAPS) {
         let answer = edge.swap("mine", component.clone()).await;
         assert_eq!(answer.status(), 200, "{language}: {}", answer.text());
-        load.goes_on(50, Duration::from_secs(60)).await;
+        most_alive = most_alive.max(alive(&edge).await);
+        load.goes_on(20, Duration::from_secs(60)).await;
+        eventually(Duration::from_secs(20), "the old revision to be dropped", || async {
+            let alive = alive(&edge).await;
+            if alive == 1.0 { Ok(()) } else { Err(format!("{alive} snapshots are alive")) }
+        })
+        .await;
+        memory.push(edge.rss());
     }
     load.stop().await.assert_clean();
+    assert!(most_alive <= 2.0, "{most_alive} snapshots were alive at once");
+    // Languages need more and less memory, so turns of all of them are compared.
+    let mean = |turns: &[u64]| turns.iter().sum::<u64>() / turns.len() as u64;
+    let (early, late) = (mean(&memory[10..10 + LANGUAGES.len()]), mean(&memory[SWAPS - 5..]));
+    assert!(late <= early + early / 10, "memory grew from {early} to {late}: {memory:?}");
+}
+
+async fn alive(edge: &Hither) -> f64 {
+    edge.metrics().await.value("hither_snapshots_live", &[]).expect("the metric")
 }
 
 #[tokio::test]
