@@ -1,0 +1,4 @@
+//! `cargo +nightly fuzz run --fuzz-dir tests/fuzz --features libfuzzer configurations`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hither_fuzz::configurations::check(data));
