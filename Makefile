@@ -8,7 +8,7 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 WASM_TARGET := wasm32-unknown-unknown
-PLUGINS := tenant-router headers hello
+PLUGINS := tenant-router headers ab-split cache-rules jwt jwt-jwks maintenance quota rewrite hello
 
 .PHONY: help setup plugins build run test test-languages lint bench fmt clean
 

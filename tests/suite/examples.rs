@@ -44,9 +44,11 @@ async fn boot(path: &Path) -> Hither {
     let text = std::fs::read_to_string(path).unwrap();
     // The tests read the log as JSON; everything else stays.
     let text = text.replace("format = \"text\"", "format = \"json\"");
-    let mut builder = Hither::builder(HITHER);
+    // Its token, in the test below, is signed with this.
+    let mut builder =
+        Hither::builder(HITHER).variable("JWT_SIGNING", "correct horse battery staple");
     let mut config = on_free_ports(&text);
-    for plugin in ["tenant-router", "headers", "hello"] {
+    for plugin in ["tenant-router", "headers", "jwt", "maintenance", "quota", "hello"] {
         let file = format!("../target/plugins/{plugin}.wasm");
         if config.contains(&file) {
             config = config.replace(&file, &format!("{plugin}.wasm"));
@@ -110,4 +112,21 @@ async fn the_quickstart_routes_tenants_and_sets_headers() {
     let tenant = Request::get("/").header("x-tenant", "globex");
     let answer = edge.send(&tenant).await.expect_status(200);
     assert_eq!(answer.header("x-origin-region"), Some("sin"));
+}
+
+/// As the file itself promises in its first lines.
+#[tokio::test]
+async fn the_api_gateway_example_asks_for_a_token_and_counts_by_user() {
+    const TOKENS: &str = include_str!("../../plugins/jwt-core/tests/fixtures/tokens.json");
+    let tokens: serde_json::Value = serde_json::from_str(TOKENS).unwrap();
+    let edge = boot(&example("api-gateway.toml")).await;
+    edge.get("/").await.expect_status(200);
+    edge.get("/api/orders").await.expect_status(401);
+    let bearer = format!("Bearer {}", tokens["hs_short"].as_str().unwrap());
+    let request = Request::get("/api/orders").header("authorization", &bearer);
+    for _ in 0..5 {
+        let answer = edge.send(&request).await.expect_status(200);
+        assert!(answer.text().contains("[\"x-user\",\"alice\"]"), "{}", answer.text());
+    }
+    edge.send(&request).await.expect_status(429);
 }

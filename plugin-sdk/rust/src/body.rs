@@ -1,7 +1,8 @@
 //! The traits of plugins that read bodies.
 //!
 //! These hooks have no `self`, because the contract does not say under which configuration a body passes.
-//! What they need of it, the filter that asks for the body puts into its memo.
+//! What they need of it, the filter that asks for the body puts into its memo; with `request.config` there,
+//! [`configured`](crate::configured) finds the whole value.
 
 use crate::{ChunkVerdict, Exports, RequestFilter, ResponseFilter, WholeVerdict, hook};
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use crate::bindings::imports::hither::plugin::types;
 use crate::bindings::lifecycle::exports::hither::plugin::lifecycle;
@@ -20,7 +21,16 @@ use crate::{
 /// generic.
 pub trait Configured: Plugin {
     /// Gives access to the values.
-    fn with<R>(access: impl FnOnce(&RefCell<Vec<(u32, Self)>>) -> R) -> R;
+    fn with<R>(access: impl FnOnce(&RefCell<Vec<(u32, Rc<Self>)>>) -> R) -> R;
+}
+
+/// The value that was configured under this number, for hooks that are not told theirs: the body hooks, whose
+/// filter may leave [`config`](crate::Request) in the memo. None where no configuration has this number.
+pub fn configured<P: Configured, R>(config: u32, ask: impl FnOnce(&P) -> R) -> Option<R> {
+    let find = |values: &RefCell<Vec<(u32, Rc<P>)>>| {
+        values.borrow().iter().find(|(id, _)| *id == config).map(|(_, plugin)| Rc::clone(plugin))
+    };
+    P::with(find).map(|plugin| ask(&plugin))
 }
 
 /// What is exported: the contract's functions for a plugin.
@@ -79,7 +89,7 @@ impl<P: Configured> lifecycle::Guest for Adapter<P> {
         P::with(|values| {
             let mut values = values.borrow_mut();
             values.retain(|(known, _)| *known != id);
-            values.push((id, plugin));
+            values.push((id, Rc::new(plugin)));
         });
         Ok(())
     }

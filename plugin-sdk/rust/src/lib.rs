@@ -48,6 +48,7 @@ mod allocator;
 pub mod bindings;
 mod body;
 pub mod cache_control;
+pub mod config;
 mod export;
 #[cfg(not(target_arch = "wasm32"))]
 mod fake;
@@ -84,6 +85,7 @@ pub use bindings::rate_limit::exports::hither::plugin::rate_limit::{
 };
 pub use bindings::routing::exports::hither::plugin::routing::{Decision, Target};
 pub use body::{Body, RequestBody, ResponseBody};
+pub use export::configured;
 #[doc(hidden)]
 pub use export::{Adapter, Configured};
 pub use plugin::{

@@ -4,6 +4,24 @@ use std::ops::Deref;
 
 use crate::bindings::imports::hither::plugin::types;
 
+impl types::Method {
+    /// As it is written in a request, such as `GET`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+            Self::Options => "OPTIONS",
+            Self::Trace => "TRACE",
+            Self::Patch => "PATCH",
+            Self::Other(name) => name,
+        }
+    }
+}
+
 /// A request. Its plain parts are fields: `method`, `path`, `authority`, `exchange`, `now_ms`, ...
 #[derive(Debug)]
 pub struct Request {

@@ -3,13 +3,14 @@
 
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::bindings::imports::hither::plugin::types;
 use crate::http::{Answer, Call, Error};
 use crate::instances::Instance;
 use crate::log::Level;
-use crate::{Method, Plugin, Protocol, Request, Response, Summary, fake};
+use crate::{Configured, Method, Plugin, Protocol, Request, Response, Summary, fake};
 
 /// One logged line.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +26,8 @@ pub struct Line {
 /// A plugin with one configuration. It is the plugin: call its hooks on it.
 #[derive(Debug)]
 pub struct Subject<P> {
-    plugin: P,
+    plugin: Rc<P>,
+    id: u32,
     config: serde_json::Value,
 }
 
@@ -33,11 +35,17 @@ pub struct Subject<P> {
 ///
 /// # Errors
 /// What the operator would be told.
-pub fn configure<P: Plugin>(json: &str) -> Result<Subject<P>, String> {
-    let plugin = crate::export::read::<P>(json.as_bytes())?;
+pub fn configure<P: Configured>(json: &str) -> Result<Subject<P>, String> {
+    let plugin = Rc::new(crate::export::read::<P>(json.as_bytes())?);
     let text = if json.is_empty() { "{}" } else { json };
     let config = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    Ok(Subject { plugin, config })
+    let id = P::with(|values| {
+        let mut values = values.borrow_mut();
+        let id = u32::try_from(values.len()).unwrap_or(u32::MAX);
+        values.push((id, Rc::clone(&plugin)));
+        id
+    });
+    Ok(Subject { plugin, id, config })
 }
 
 impl<P> Deref for Subject<P> {
@@ -54,7 +62,7 @@ impl<P: Plugin> Subject<P> {
         let raw = types::Request {
             exchange: 1,
             now_ms: fake::with(|state| state.now_ms),
-            config: 0,
+            config: self.id,
             method: Method::Get,
             protocol: Protocol::Http11,
             tls: false,
@@ -71,7 +79,7 @@ impl<P: Plugin> Subject<P> {
         let raw = types::Response {
             exchange: 1,
             now_ms: fake::with(|state| state.now_ms),
-            config: 0,
+            config: self.id,
             status,
             from_cache: false,
             end_of_stream: true,
@@ -86,7 +94,7 @@ impl<P: Plugin> Subject<P> {
     pub fn summary(&self, status: u16) -> SummaryBuilder<'_, P> {
         let raw = types::Summary {
             exchange: 1,
-            config: 0,
+            config: self.id,
             memo: 0,
             started_ms: fake::with(|state| state.now_ms),
             duration_us: 0,
@@ -191,6 +199,13 @@ impl<P: Plugin> RequestBuilder<'_, P> {
         self
     }
 
+    /// Sets any plain part of it.
+    #[must_use]
+    pub fn with(mut self, set: impl FnOnce(&mut types::Request)) -> Self {
+        set(&mut self.raw);
+        self
+    }
+
     /// The request.
     pub fn build(mut self) -> Request {
         self.raw.inputs = self.given.declared(P::REQUEST_INPUTS);
@@ -234,6 +249,13 @@ impl<P: Plugin> ResponseBuilder<'_, P> {
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.given.add(format!("header:{}", name.to_ascii_lowercase()), value.as_ref());
+        self
+    }
+
+    /// Any other input, such as `client.address` or `request.path`; the plugin sees it if it declared it.
+    #[must_use]
+    pub fn input(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.given.add(name.to_owned(), value.as_ref());
         self
     }
 

@@ -52,6 +52,18 @@ impl Reply {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
+    /// A refusal in the form of the proxy's own (RFC 9457): `title` names its kind, `detail` says why this
+    /// one. No cache keeps it.
+    pub fn problem(status: u16, title: &str, detail: &str) -> Self {
+        let body = serde_json::json!({
+            "type": "about:blank", "title": title, "status": status, "detail": detail,
+        });
+        Self::new(status)
+            .header("content-type", "application/problem+json")
+            .header("cache-control", "no-store")
+            .body(format!("{body}\n"))
+    }
+
     /// Adds a header. Framing is the host's.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {

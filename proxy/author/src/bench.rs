@@ -77,7 +77,7 @@ fn measure(
 ) -> Result<Measured, Error> {
     let seen = Seen { headers: &request.headers, path: &request.path, facts: &request.facts };
     let asked = request_head(request, &seen);
-    let answered = Seen { headers: &response.headers, path: "", facts: &request.facts };
+    let answered = Seen { headers: &response.headers, path: &request.path, facts: &request.facts };
     let answered = response_head(response, &answered);
     let call = || -> Result<usize, Failure> {
         match hook {

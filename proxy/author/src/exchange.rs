@@ -92,7 +92,8 @@ impl Exchange {
     }
 
     fn filter_response(&mut self, response: &ResponseFile) -> Then {
-        let seen = Seen { headers: &response.headers, path: "", facts: &self.request.facts };
+        let RequestFile { path, facts, .. } = &self.request;
+        let seen = Seen { headers: &response.headers, path, facts };
         let report = self.revision.on_response(&response_head(response, &seen), self.memo);
         let (answer, over) = match &report.outcome {
             Err(failure) => (answer::failure(failure), true),

@@ -232,7 +232,7 @@ fn headers(fields: &[httparse::Header<'_>]) -> Result<HeaderMap, String> {
 /// A message's inputs, found as the proxy finds them.
 pub(crate) struct Seen<'a> {
     pub(crate) headers: &'a HeaderMap,
-    /// With query; empty for a response.
+    /// The request's, with query.
     pub(crate) path: &'a str,
     pub(crate) facts: &'a Facts,
 }
@@ -261,6 +261,7 @@ impl Inputs for Seen<'_> {
                     }
                 }
             }
+            InputName::RequestPath => values.push(self.path.as_bytes()),
             other => {
                 if let Some(value) = self.facts.input(&other.to_string()) {
                     values.push(value.as_bytes());

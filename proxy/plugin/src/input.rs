@@ -16,6 +16,8 @@ pub enum InputName {
     Cookie(String),
     /// `query:NAME`: each parameter of that name, percent-decoded, is one value.
     Query(String),
+    /// `request.path`: the request's path with its query, for hooks that are not told it otherwise.
+    RequestPath,
     /// `client.address`: the client's address as text, without a port.
     ClientAddress,
     /// `client.region`: where the client is thought to be.
@@ -39,6 +41,7 @@ impl InputName {
     /// Reads a name without its trailing `?`; none when there is no such input.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let fixed = match text {
+            "request.path" => Self::RequestPath,
             "client.address" => Self::ClientAddress,
             "client.region" => Self::ClientRegion,
             "tls.sni" => Self::TlsSni,
@@ -72,6 +75,7 @@ impl fmt::Display for InputName {
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Cookie(name) => write!(f, "cookie:{name}"),
             Self::Query(name) => write!(f, "query:{name}"),
+            Self::RequestPath => f.write_str("request.path"),
             Self::ClientAddress => f.write_str("client.address"),
             Self::ClientRegion => f.write_str("client.region"),
             Self::TlsSni => f.write_str("tls.sni"),
@@ -198,6 +202,7 @@ mod tests {
             "header:cookie",
             "cookie:sid",
             "query:tenant",
+            "request.path",
             "client.address",
             "client.region",
             "tls.sni",

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 /// One message and what surrounds it.
 pub(crate) struct Facts<'a> {
     headers: &'a HeaderMap,
-    query: &'a str,
+    path: &'a str,
     client: IpAddr,
     service: &'a str,
     region: &'a str,
@@ -25,7 +25,7 @@ impl<'a> Facts<'a> {
     ) -> Facts<'a> {
         Facts {
             headers,
-            query: path.split_once('?').map_or("", |(_, query)| query),
+            path,
             client: context.client,
             service: context.service,
             region: &context.edge.region,
@@ -40,7 +40,7 @@ impl<'a> Facts<'a> {
     ) -> Facts<'a> {
         Facts {
             headers,
-            query: "",
+            path: context.path,
             client: context.client,
             service: context.service,
             region: &context.edge.region,
@@ -57,7 +57,7 @@ impl<'a> Facts<'a> {
     ) -> Facts<'a> {
         Facts {
             headers,
-            query: path.split_once('?').map_or("", |(_, query)| query),
+            path,
             client: finished.client,
             service: finished.service,
             region: &finished.edge.region,
@@ -77,7 +77,11 @@ impl Inputs for Facts<'_> {
                     cookies(value.as_bytes(), name.as_bytes(), |value| values.push(value));
                 }
             }
-            InputName::Query(name) => parameters(self.query, name, |value| values.push(value)),
+            InputName::Query(name) => {
+                let query = self.path.split_once('?').map_or("", |(_, query)| query);
+                parameters(query, name, |value| values.push(value));
+            }
+            InputName::RequestPath => values.push(self.path.as_bytes()),
             InputName::ClientAddress => values.push(self.client.to_string().into_bytes()),
             // The edge that a client reached is the best we know of where it is.
             InputName::ClientRegion | InputName::EdgeRegion => values.push(self.region.as_bytes()),

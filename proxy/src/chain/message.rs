@@ -132,6 +132,8 @@ impl RequestContext<'_> {
 
 /// A response's facts beside its head.
 pub(crate) struct ResponseContext<'a> {
+    /// Path and query that were asked for, as the request's plugins left them.
+    pub(crate) path: &'a str,
     pub(crate) exchange: u64,
     pub(crate) client: IpAddr,
     pub(crate) service: &'a str,

@@ -58,13 +58,14 @@ fn expand(hooks: &[Ident], mut item: ItemImpl) -> Result<Tokens> {
         #(#markers)*
         const _: () = {
             ::std::thread_local! {
-                static VALUES: ::std::cell::RefCell<::std::vec::Vec<(u32, #plugin)>> =
-                    const { ::std::cell::RefCell::new(::std::vec::Vec::new()) };
+                static VALUES: ::std::cell::RefCell<
+                    ::std::vec::Vec<(u32, ::std::rc::Rc<#plugin>)>
+                > = const { ::std::cell::RefCell::new(::std::vec::Vec::new()) };
             }
             impl ::hither_plugin::Configured for #plugin {
                 fn with<R>(
                     access: impl ::std::ops::FnOnce(
-                        &::std::cell::RefCell<::std::vec::Vec<(u32, Self)>>
+                        &::std::cell::RefCell<::std::vec::Vec<(u32, ::std::rc::Rc<Self>)>>
                     ) -> R,
                 ) -> R {
                     VALUES.with(access)

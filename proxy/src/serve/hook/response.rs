@@ -2,14 +2,14 @@
 
 use super::upstream_request::wanted_upgrade;
 use super::{guard, outcome, response_body};
-use crate::chain::{ResponseContext, ResponseOutcome};
+use crate::chain::{RequestMessage, ResponseContext, ResponseOutcome};
 use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure};
 use crate::serve::trace;
 use crate::shared::Shared;
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
-use pingora_http::ResponseHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 use smallvec::SmallVec;
 
@@ -51,7 +51,7 @@ pub(in crate::serve) fn run(
         // RFC 9112 section 6.1: chunks are for HTTP/1.1 alone; here the body ends with the connection.
         response.remove_header(&header::TRANSFER_ENCODING);
     }
-    ask_plugins(response, ctx)?;
+    ask_plugins(session.req_header(), response, ctx)?;
     response.append_header(header::VIA, HeaderValue::from_static("1.1 hither"))?;
     ctx.times.first_byte = Some(ctx.started.elapsed());
     trace::tell(response, ctx);
@@ -105,12 +105,17 @@ fn remove_hop_by_hop(response: &mut ResponseHeader, switching: bool) {
     }
 }
 
-fn ask_plugins(response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+fn ask_plugins(
+    request: &RequestHeader,
+    response: &mut ResponseHeader,
+    ctx: &mut Ctx,
+) -> Result<()> {
     let Some(service) = ctx.sight.service().cloned() else { return Ok(()) };
     if !service.chain.watches_responses() {
         return Ok(());
     }
     let context = ResponseContext {
+        path: request.path(),
         exchange: ctx.id.exchange(),
         client: ctx.client,
         service: &service.name,
