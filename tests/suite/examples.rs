@@ -46,7 +46,7 @@ async fn boot(path: &Path) -> Hither {
     let text = text.replace("format = \"text\"", "format = \"json\"");
     let mut builder = Hither::builder(HITHER);
     let mut config = on_free_ports(&text);
-    for plugin in ["tenant-router", "headers", "hello"] {
+    for plugin in ["tenant-router", "headers", "hello", "hello-http"] {
         let file = format!("../target/plugins/{plugin}.wasm");
         if config.contains(&file) {
             config = config.replace(&file, &format!("{plugin}.wasm"));
