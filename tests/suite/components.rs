@@ -116,9 +116,8 @@ async fn bodies_stream_both_ways_while_they_come() {
     let seen = String::from_utf8(seen).unwrap();
     assert!(seen.contains("second") && !seen.contains("x-trailer"), "{seen}");
 
-    let body = vec![b'y'; 3 << 20];
-    let answer = edge.send(&Request::post("/echo", body)).await.expect_status(200);
-    assert_eq!(answer.length, 3 << 20);
+    let long = Request::post("/count", vec![b'y'; 3 << 20]);
+    assert_eq!(edge.send(&long).await.expect_status(200).text(), "3145728");
     let over_http2 = H2::connect(edge.address(0)).await.unwrap();
     let echoed = over_http2.request(&Request::post("/echo", "over two")).await.unwrap();
     assert_eq!(echoed.text(), "over two");
@@ -185,7 +184,7 @@ const INSIDE: [(&str, &str); 4] =
 
 #[tokio::test]
 async fn a_component_that_fails_hurts_its_own_request_alone() {
-    let sandbox = "time = \"300ms\"\nwait = \"2s\"\nmemory = \"16MiB\"";
+    let sandbox = "time = \"100ms\"\nwait = \"4s\"\nmemory = \"16MiB\"";
     let edge = edge_with(answered(sandbox, "").replacen("time = \"5s\"\n", "", 1)).await;
     let load = Load::new(edge.address(0)).connections(2).pause(Duration::from_millis(5));
     let load = load.request(Request::get("/")).start();
@@ -304,8 +303,9 @@ async fn plugins_and_limits_are_asked_as_for_any_service() {
     assert!(answer.text().contains(&format!("x-build: {}", stamp.name)), "{}", answer.text());
     assert!(answer.headers().all("x-build").any(|value| value == stamp.name));
     edge.send(&Request::post("/echo", vec![0; 2000])).await.expect_status(413);
-    edge.get("/").await.expect_status(200);
-    edge.get("/").await.expect_status(429);
+    for status in [200, 200, 429] {
+        edge.get("/").await.expect_status(status);
+    }
     let put =
         Request::new("PUT", "/services/hello/instances/x").body("{\"address\": \"127.0.0.1:1\"}");
     edge.ask(&put).await.expect_status(409);
