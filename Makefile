@@ -8,7 +8,7 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 WASM_TARGET := wasm32-unknown-unknown
-PLUGINS := tenant-router headers ab-split cache-rules jwt jwt-jwks maintenance quota rewrite hello
+PLUGINS := tenant-router headers ab-split cache-rules jwt jwt-jwks maintenance quota rewrite hello hello-http
 
 .PHONY: help setup plugins build run test test-languages lint bench fmt clean
 
@@ -18,7 +18,7 @@ help: ## Show this list
 setup: ## Install what the build needs (cmake, the wasm target)
 	@.ci/setup
 
-plugins: setup ## Build the shipped plugins into target/plugins
+plugins: setup ## Build the shipped plugins and the example component into target/plugins
 	@$(CARGO) build --locked --profile plugin --target $(WASM_TARGET) --target-dir target/wasm $(addprefix -p ,$(PLUGINS))
 	mkdir -p target/plugins
 	for plugin in $(PLUGINS); do

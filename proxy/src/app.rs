@@ -2,6 +2,7 @@
 
 use crate::admin::Admin;
 use crate::chain::{PluginEnvironment, PluginLoader};
+use crate::component::ComponentLoader;
 use crate::explain::{self, Explanation, Question, Source};
 use crate::origin::{Origin, OriginSpec};
 use crate::reload::{Change, Reloader};
@@ -85,7 +86,9 @@ fn builder(plan: &Plan, telemetry: &Arc<Telemetry>) -> (Builder, Watcher, Arc<Pl
     let environment = PluginEnvironment::new(telemetry.clone());
     let mut options = HostOptions::new(environment.clone());
     options.cache_dir = Some(plan.edge.plugin_cache.clone());
-    let (builder, watcher) = Builder::new(PluginLoader::new(options), telemetry.clone());
+    let components = ComponentLoader::new(plan.edge.plugin_cache.clone());
+    let plugins = PluginLoader::new(options);
+    let (builder, watcher) = Builder::new(plugins, components, telemetry.clone());
     (builder, watcher, environment)
 }
 

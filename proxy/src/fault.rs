@@ -113,6 +113,12 @@ faults! {
     PluginCut => 502, "plugin_cut", Plugin, "http_response_incomplete";
     /// A plugin failed and its `on_failure` is "reject".
     PluginFailed => 503, "plugin_failed", Plugin, "proxy_internal_error";
+    /// The service's component answers as many requests as it may, or all components together do.
+    ComponentFull => 503, "component_full", Edge, "connection_limit_reached";
+    /// The component trapped, wanted too much memory or ended without an answer.
+    ComponentFailed => 502, "component_failed", Upstream, "http_response_incomplete";
+    /// The component took longer than its `time` or its `wait`.
+    ComponentTimeout => 504, "component_timeout", Upstream, "http_response_timeout";
     /// Nobody listens at the instance's address.
     ConnectRefused => 502, "connect_refused", Upstream, "connection_refused";
     /// The instance could not be reached for another reason.

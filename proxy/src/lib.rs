@@ -7,6 +7,7 @@
 //!        -> serve/ctx pins one snapshot -> decide: route -> limits -> chain (plugins)
 //!        -> hither-balance picks an instance, or the request waits its turn
 //!        -> upstream request -> instance -> response -> chain, backwards -> client
+//!           (where a component answers, `component` is the instance: nobody is picked, nobody waits)
 //!        -> telemetry: one event becomes metrics and an access-log line
 //! ```
 //!
@@ -19,6 +20,7 @@ mod admin;
 mod app;
 mod chain;
 pub mod cli;
+mod component;
 mod decide;
 mod explain;
 mod fault;

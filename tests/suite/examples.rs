@@ -48,7 +48,8 @@ async fn boot(path: &Path) -> Hither {
     let mut builder =
         Hither::builder(HITHER).variable("JWT_SIGNING", "correct horse battery staple");
     let mut config = on_free_ports(&text);
-    for plugin in ["tenant-router", "headers", "jwt", "maintenance", "quota", "hello"] {
+    for plugin in ["tenant-router", "headers", "jwt", "maintenance", "quota", "hello", "hello-http"]
+    {
         let file = format!("../target/plugins/{plugin}.wasm");
         if config.contains(&file) {
             config = config.replace(&file, &format!("{plugin}.wasm"));

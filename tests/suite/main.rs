@@ -13,6 +13,7 @@ mod bodies;
 mod calls;
 mod cli;
 mod closeness;
+mod components;
 mod conditions;
 mod discovery;
 mod edge_plugins;

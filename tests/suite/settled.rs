@@ -3,7 +3,7 @@
 use crate::support::SOON;
 use hither_harness::{Hither, Metrics};
 
-/// The name in the guest `stamp` as it is compiled.
+/// The name in a guest that tells it as it is compiled.
 const COMPILED: &[u8] = b"build-000000000000000000";
 
 /// A build of the guest `stamp` that puts `name` into `x-build` of every request and response.
@@ -15,7 +15,12 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// As many builds as are asked for, from one compiled file.
     pub(crate) fn builds(count: usize) -> Vec<Stamp> {
-        let compiled = std::fs::read(hither_guests::guest("stamp")).unwrap();
+        Stamp::builds_of("stamp", count)
+    }
+
+    /// The same of another guest that tells its name.
+    pub(crate) fn builds_of(guest: &str, count: usize) -> Vec<Stamp> {
+        let compiled = std::fs::read(hither_guests::guest(guest)).unwrap();
         let places: Vec<usize> = compiled
             .windows(COMPILED.len())
             .enumerate()

@@ -44,6 +44,19 @@ pub(crate) fn admit<'a>(bytes: &'a [u8], grants: &[Capability]) -> Result<Admitt
     Ok(Admitted { component, surface })
 }
 
+/// The same for a component that answers requests.
+pub(crate) fn admit_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
+    let component = match outline(bytes)? {
+        Outline::Component => Cow::Borrowed(bytes),
+        Outline::Module => Cow::Owned(encode(bytes).map_err(|error| match error {
+            LoadError::NotAPlugin | LoadError::Refused(_) => LoadError::NotAComponent,
+            other => other,
+        })?),
+    };
+    Surface::read(&component)?.check_component()?;
+    Ok(component)
+}
+
 enum Outline {
     Component,
     Module,
@@ -175,6 +188,19 @@ impl Surface {
             problems.push(Problem::MayNotWait(hurried));
         }
         if problems.is_empty() { Ok(allowed) } else { Err(LoadError::Refused(problems)) }
+    }
+
+    fn check_component(&self) -> Result<(), LoadError> {
+        let foreign = self.imports.iter().filter(|name| !crate::wasi::served(name));
+        let foreign: Vec<_> = foreign.map(|name| bounded(name)).collect();
+        let mut problems = Vec::new();
+        if !foreign.is_empty() {
+            problems.push(Problem::NotForComponents(foreign));
+        }
+        if !self.exports.iter().any(|name| crate::wasi::is_handler(name)) {
+            problems.push(Problem::NoHandler);
+        }
+        if problems.is_empty() { Ok(()) } else { Err(LoadError::Refused(problems)) }
     }
 
     fn hooks(&self, problems: &mut Vec<Problem>) -> Hooks {

@@ -1,5 +1,5 @@
-//! The one Wasmtime engine of the process: what guests may use of WebAssembly, and the pool of memory
-//! that all instances live in. It knows no plugin.
+//! Wasmtime engines: what guests may use of WebAssembly, and the pool of memory that all instances of an
+//! engine live in. Plugins share one, components that answer requests another. It knows neither.
 
 use std::num::NonZeroUsize;
 
@@ -19,7 +19,9 @@ const FIBERS: u32 = 512;
 const KEEP_RESIDENT: usize = 256 << 10;
 /// Slots that stay warm for plugins which have no instance in them now. Every swap brings new code, so
 /// each one above this would be memory kept for a plugin that is gone.
-const WARM_SLOTS: u32 = 4;
+pub(crate) const FEW_WARM: u32 = 4;
+/// The same for components, whose instances come and go with each request.
+pub(crate) const MANY_WARM: u32 = 64;
 /// Room for the largest toolchains: CPython has 38 core instances and 7,706 table elements.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
 const CORE_INSTANCE_BYTES: usize = 1 << 20;
@@ -31,7 +33,7 @@ const TABLES_PER_COMPONENT: u32 = 8;
 /// compiled code do without bounds checks.
 pub(crate) const LARGEST_MEMORY: usize = 4 << 30;
 
-pub(crate) fn engine(max_instances: u32) -> Result<Engine, HostError> {
+pub(crate) fn engine(max_instances: u32, warm_slots: u32) -> Result<Engine, HostError> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(max_instances);
     pool.total_core_instances(max_instances.saturating_mul(8).max(CORE_INSTANCES_PER_COMPONENT));
@@ -47,7 +49,7 @@ pub(crate) fn engine(max_instances: u32) -> Result<Engine, HostError> {
     pool.table_elements(TABLE_ELEMENTS);
     pool.max_memory_size(LARGEST_MEMORY);
     pool.linear_memory_keep_resident(KEEP_RESIDENT);
-    pool.max_unused_warm_slots(WARM_SLOTS);
+    pool.max_unused_warm_slots(warm_slots);
 
     let mut config = Config::new();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

@@ -56,6 +56,12 @@ pub enum LoadError {
     /// It could not be compiled or linked.
     #[error("it could not be compiled: {0}")]
     Compile(String),
+    /// A core module that says nothing of WASI.
+    #[error(
+        "this is a core module without a component-type section, so not a component; build it for \
+         wasm32-wasip2"
+    )]
+    NotAComponent,
     /// `describe` failed.
     #[error("describe failed: {0}")]
     Describe(Failure),
@@ -94,6 +100,10 @@ pub enum Problem {
     NoLifecycle,
     /// It has no hook, so it would never be called.
     NoHook,
+    /// A component that answers requests imports what none gets.
+    NotForComponents(Vec<String>),
+    /// It does not answer requests.
+    NoHandler,
 }
 
 impl fmt::Display for Problem {
@@ -139,6 +149,15 @@ impl fmt::Display for Problem {
                 crate::hook::VERSION
             ),
             Self::NoLifecycle => f.write_str("it does not export `lifecycle`"),
+            Self::NotForComponents(names) => write!(
+                f,
+                "it imports {}, which components that answer requests do not get; they get WASI 0.2: cli, \
+                 clocks, filesystem, io, random and sockets, without files or sockets in them, and http",
+                names.join(", ")
+            ),
+            Self::NoHandler => f.write_str(
+                "it does not export `wasi:http/incoming-handler` in version 0.2, so it answers no request",
+            ),
             Self::NoHook => f.write_str("it exports no hook, so nothing would ever call it"),
         }
     }
@@ -214,6 +233,15 @@ pub enum Failure {
     /// All instances that it or the process may have are in use; the plugin is not to blame.
     #[error("no instance is free: {0}")]
     NoInstance(String),
+    /// It took longer than it may with its waits.
+    #[error("it took longer than it may, waits included")]
+    Wait,
+    /// It ended without an answer.
+    #[error("it ended without an answer")]
+    NoAnswer,
+    /// It answered with an error instead of an answer.
+    #[error("it gave an error for an answer: {0}")]
+    Refused(String),
     /// It failed too often lately and was not called.
     #[error("it failed too often lately and is left alone for a while")]
     Open,
@@ -232,6 +260,9 @@ impl Failure {
             Self::InvalidOutput(_) => "invalid-output",
             Self::Unconfigured { .. } => "unconfigured",
             Self::NoInstance(_) => "no-instance",
+            Self::Wait => "wait",
+            Self::NoAnswer => "no-answer",
+            Self::Refused(_) => "refused",
             Self::Open => "open",
         }
     }

@@ -115,7 +115,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { used: 0, most, growing: 0, refused: false }
     }
 

@@ -80,7 +80,7 @@ impl Host {
     /// # Errors
     /// When address space for the instances cannot be had, or the thread not be started.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let engine = engine::engine(options.max_instances)?;
+        let engine = engine::engine(options.max_instances, engine::FEW_WARM)?;
         let ticker = Ticker::start(engine.clone()).map_err(HostError::Ticker)?;
         Ok(Self(Arc::new(Inner {
             engine,

@@ -19,6 +19,8 @@
 //! | what came back becomes something that can be applied without failing | `judge` -> `verdict` |
 //! | a plugin that keeps failing is left alone for a while | `breaker`, `gate` |
 //!
+//! Beside plugins it runs components that answer requests themselves: `component`.
+//!
 //! A call runs on the caller's thread and its stack: a guest may use 512 KiB of it, so threads that call need
 //! the usual 2 MiB. Only a plugin that imports `http` waits: its calls are futures, on fibers of their own
 //! (`waiting`), and dropping one is safe.
@@ -31,6 +33,7 @@ mod cache;
 mod calls;
 mod capability;
 mod compile;
+mod component;
 mod contract;
 mod engine;
 mod environment;
@@ -63,6 +66,10 @@ mod wasi;
 pub use body::{Bearer, BodyStream, LARGEST_CHUNK, Side};
 pub use calls::{
     Background, CacheKey, Charge, Classified, Freshness, KeptInputs, Lookup, Storage, Summary,
+};
+pub use component::{
+    AnswerBody, BrokenOff, Component, ComponentBudget, ComponentHost, ComponentHostOptions,
+    ComponentSpec, PrintedLine, Printer, Visit, Visited,
 };
 pub use environment::{
     Band, Charged, Environment, HttpAnswer, HttpCall, HttpError, HttpFuture, InstanceView, Level,

@@ -52,7 +52,7 @@ impl fmt::Debug for Loaded {
 
 impl Loaded {
     pub(crate) fn load(host: Arc<Inner>, spec: Spec) -> Result<Self, LoadError> {
-        let digest = check_digest(&spec)?;
+        let digest = check_digest(&spec.bytes, spec.sha256.as_deref())?;
         check_budget(&spec.budget)?;
         let admitted = admit(&spec.bytes, &spec.grants)?;
         let hooks = admitted.surface.hooks;
@@ -211,10 +211,11 @@ fn check_by_inputs(manifest: &Manifest, needs: &[Capability]) -> Result<(), Load
     )))
 }
 
-fn check_digest(spec: &Spec) -> Result<String, LoadError> {
+/// The digest of what is loaded, which must be the expected one if there is one.
+pub(crate) fn check_digest(bytes: &[u8], expected: Option<&str>) -> Result<String, LoadError> {
     use sha2::{Digest, Sha256};
-    let found = hex(&Sha256::digest(&spec.bytes));
-    match &spec.sha256 {
+    let found = hex(&Sha256::digest(bytes));
+    match expected {
         Some(expected) if !expected.eq_ignore_ascii_case(&found) => {
             Err(LoadError::Digest { expected: bounded(expected), found })
         }

@@ -90,7 +90,7 @@ impl Spent {
 }
 
 /// Processor time of this thread, user and system. A run stays on one thread.
-fn thread_time() -> Duration {
+pub(crate) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(
         u64::try_from(time.tv_sec).unwrap_or_default(),

@@ -35,6 +35,11 @@ pub(super) async fn change(
         let help = format!("no service is called {service:?}; there are: {}", known.join(", "));
         return problem(StatusCode::NOT_FOUND, &help);
     };
+    if service.component.is_some() {
+        let help =
+            format!("service {} has a component that answers, and no instances", service.name);
+        return problem(StatusCode::CONFLICT, &help);
+    }
     let fleet = service.fleet.clone();
     drop(snapshot);
     if *method == Method::DELETE {

@@ -2,6 +2,7 @@
 
 use super::State;
 use crate::chain::Plugin;
+use crate::component::Answerer;
 use crate::serve::Stage;
 use crate::snapshot::{Concurrency, Service, Snapshot};
 use serde_json::{Value, json};
@@ -70,6 +71,20 @@ fn service(service: &Service, snapshot: &Snapshot) -> Value {
             "shedding": queue.shedding,
         },
         "instances": instances,
+        "component": service.component.as_ref().map(|answerer| component(answerer)),
+    })
+}
+
+fn component(answerer: &Answerer) -> Value {
+    let (failures, last_failure) = answerer.failures();
+    let (in_flight, most) = answerer.load();
+    json!({
+        "revision": answerer.revision(),
+        "digest": answerer.digest(),
+        "in_flight": in_flight,
+        "instances": most,
+        "failures": failures,
+        "last_failure": last_failure,
     })
 }
 

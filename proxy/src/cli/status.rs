@@ -24,6 +24,22 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     value[key].as_array().into_iter().flatten()
 }
 
+fn component(service: &Value) {
+    let component = &service["component"];
+    println!(
+        "\nservice {}: answered by a component, revision {}, sha256 {:.12}, {} of {} in flight, {} failed",
+        text(service, "name"),
+        component["revision"],
+        text(component, "digest"),
+        component["in_flight"],
+        component["instances"],
+        component["failures"],
+    );
+    if let Some(reason) = component["last_failure"].as_str() {
+        println!("  last failure: {reason}");
+    }
+}
+
 fn print(status: &Value) {
     println!(
         "{} in {}: hither {}, {}, snapshot {} for {} s",
@@ -35,6 +51,10 @@ fn print(status: &Value) {
         status["snapshot"]["age_seconds"],
     );
     for service in list(status, "services") {
+        if service["component"].is_object() {
+            component(service);
+            continue;
+        }
         let queue = &service["queue"];
         println!(
             "\nservice {}: {} of {} waiting",

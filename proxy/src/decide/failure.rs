@@ -23,6 +23,13 @@ pub(crate) struct LimitAnswer {
     pub(crate) state: String,
 }
 
+impl Failure {
+    /// A component answers as many requests as it may: soon it may be fewer.
+    pub(crate) fn component_full() -> Failure {
+        Failure { retry_after: Some(Duration::from_secs(1)), ..Fault::ComponentFull.into() }
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Failure {
         Failure { fault, retry_after: None, limit: None, plugin: None }

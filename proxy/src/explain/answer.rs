@@ -82,6 +82,8 @@ pub(crate) enum Outcome {
     Instance { id: String, among: usize },
     /// It would wait in line, for so long at most.
     Wait { position: usize, timeout_seconds: f64 },
+    /// The service's component would answer it.
+    Component { revision: u64, digest: String },
     /// A plugin would answer it.
     Answered { status: u16, plugin: String },
     /// The edge would refuse it; `by`: the limit or plugin.

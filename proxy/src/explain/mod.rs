@@ -12,6 +12,7 @@ pub(crate) use answer::{Candidate, Explanation, Outcome, ServiceLine, Source};
 pub(crate) use question::{BadQuestion, Question};
 
 use crate::chain::{Exchange, RequestMessage, Wish};
+use crate::component::Answerer;
 use crate::decide::{self, Client, Entry, Failure, Gathered, Matched};
 use crate::snapshot::{Concurrency, Service, Snapshot};
 use answer::{Asked, Told, Wanted};
@@ -87,7 +88,10 @@ async fn inside(
         Ok(Some(reply)) => Told::ended(answered(&reply, &exchange)),
         Ok(None) => Told {
             later: service.chain.of_responses(&exchange).map(|name| name.to_string()).collect(),
-            ..balance(service, &wish, most)
+            ..match &service.component {
+                Some(answerer) => component(answerer),
+                None => balance(service, &wish, most),
+            }
         },
     };
     if let Some(record) = exchange.record() {
@@ -102,6 +106,17 @@ fn answered(reply: &Reply, exchange: &Exchange) -> Outcome {
     let last = exchange.record().and_then(|record| record.calls.last());
     let plugin = last.map(|call| call.plugin.clone()).unwrap_or_default();
     Outcome::Answered { status: reply.status.as_u16(), plugin }
+}
+
+/// The component would answer it, if it has room.
+fn component(answerer: &Answerer) -> Told {
+    let (in_flight, most) = answerer.load();
+    Told::ended(if in_flight >= most {
+        Outcome::refused(&Failure::component_full())
+    } else {
+        let (revision, digest) = (answerer.revision(), answerer.digest().to_owned());
+        Outcome::Component { revision, digest }
+    })
 }
 
 /// Where it would go, or wait.

@@ -77,13 +77,16 @@ impl Reloader {
         Ok(Arc::new(Reloader { config, shared, builder, listeners, state, draining, thread }))
     }
 
-    /// The file that is watched, and the plugins' files beside it.
+    /// The file that is watched, and the plugins' and components' files beside it.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let state = self.state.lock();
         let plugins = state.running.plan.plugins.values().map(|plugin| plugin.file.clone());
+        let services = state.running.plan.services.values();
+        let components =
+            services.filter_map(|service| Some(service.component.as_ref()?.file.clone()));
         let trace = state.running.plan.admin.trace.as_ref();
         let token = trace.and_then(|trace| trace.token_file.clone());
-        std::iter::once(self.config.clone()).chain(plugins).chain(token).collect()
+        std::iter::once(self.config.clone()).chain(plugins).chain(components).chain(token).collect()
     }
 
     /// Those files as they looked when what runs was read.

@@ -13,6 +13,10 @@ pub(super) fn classify(error: &Error, guard: Option<Fault>, ctx: &Ctx) -> Fault 
     match error.esource() {
         ErrorSource::Downstream => downstream(error.etype()),
         ErrorSource::Upstream => {
+            let own = ctx.answering.as_ref().and_then(|answering| answering.fault());
+            if let Some(fault) = own.filter(|_| !ctx.answered) {
+                return fault;
+            }
             let late = ctx.deadlines.as_ref().is_some_and(|deadlines| deadlines.late());
             upstream(error.etype(), ctx.answered, late)
         }

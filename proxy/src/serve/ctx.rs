@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::link::Deadlines;
 use super::request_id::RequestId;
 use crate::chain::{Exchange, Wish};
+use crate::component::Answering;
 pub(crate) use crate::decide::Failure;
 use crate::snapshot::{Edge, Endpoint, Service, Snapshot};
 use crate::telemetry::{ServiceMetrics, Times};
@@ -32,6 +33,8 @@ pub(crate) struct Ctx {
     pub(crate) exchange: Exchange,
     /// The place on an instance; dropping it gives it back.
     pub(crate) place: Option<Place>,
+    /// The component that answers, instead of an instance.
+    pub(crate) answering: Option<Arc<Answering>>,
     /// Instances that this request has failed on.
     pub(crate) tried: SmallVec<[Box<str>; 2]>,
     pub(crate) attempts: u8,
@@ -171,6 +174,7 @@ impl Ctx {
             wish: Wish::default(),
             exchange: Exchange::default(),
             place: None,
+            answering: None,
             tried: SmallVec::new(),
             attempts: 0,
             active: None,

@@ -84,7 +84,11 @@ fn line(record: &Record, ctx: &Ctx) -> String {
     let limits = ctx.sight.snapshot().zip(ctx.sight.service_name()).and_then(|(snapshot, name)| {
         snapshot.plan.services.get(name).map(|service| &service.concurrency)
     });
-    if ctx.attempts > 0 {
+    if let Some(answering) = &ctx.answering {
+        let answerer = answering.answerer();
+        line.member("component").number("revision", answerer.revision());
+        line.text("digest", answerer.short_digest());
+    } else if ctx.attempts > 0 {
         line.member("queue").time("ms", ctx.times.queue);
     }
     for attempt in &record.attempts {

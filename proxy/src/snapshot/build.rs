@@ -8,6 +8,7 @@ use super::{
     Snapshot, TraceRule,
 };
 use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Wanted, When};
+use crate::component::{self, Answerer, ComponentLoader};
 use crate::route::Routes;
 use crate::serve::{HeadLimits, Patience};
 use crate::telemetry::Telemetry;
@@ -23,6 +24,7 @@ use std::time::SystemTime;
 /// Builds snapshots. Blocking: compiles plugins; never called on a thread that serves.
 pub(crate) struct Builder {
     loader: PluginLoader,
+    components: ComponentLoader,
     telemetry: Arc<Telemetry>,
     clock: Clock,
     world: World,
@@ -45,10 +47,15 @@ impl Built {
 impl Builder {
     /// A builder, and who looks after the instances of what it builds: they are watched once that
     /// runs.
-    pub(crate) fn new(loader: PluginLoader, telemetry: Arc<Telemetry>) -> (Builder, Watcher) {
+    pub(crate) fn new(
+        loader: PluginLoader,
+        components: ComponentLoader,
+        telemetry: Arc<Telemetry>,
+    ) -> (Builder, Watcher) {
         let clock = Clock::start();
         let (world, watcher) = World::new(clock);
-        (Builder { loader, telemetry, clock, world, next_id: AtomicU64::new(1) }, watcher)
+        let next_id = AtomicU64::new(1);
+        (Builder { loader, components, telemetry, clock, world, next_id }, watcher)
     }
 
     /// Builds a snapshot from `materials`, carrying over from `previous` what is the same.
@@ -61,14 +68,17 @@ impl Builder {
         previous: Option<&Snapshot>,
     ) -> Result<Built, Rejection> {
         let plan = &materials.plan;
-        let plugins = self.plugins(materials, previous)?;
+        let plugins = self.plugins(materials, previous);
+        let components = self.components(materials, previous);
+        let (plugins, components) = both(plugins, components)?;
         let mut settle: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         let mut services = Vec::with_capacity(plan.services.len());
         let mut routes = Routes::default();
         for (place, (name, service)) in plan.services.iter().enumerate() {
             let before = previous.and_then(|snapshot| snapshot.service(name));
             let fleet = self.fleet(name, service, &plan.edge.region, before, &mut settle)?;
-            services.push(self.service(name, service, before, &plugins, fleet)?);
+            let component = components.get(name).cloned();
+            services.push(self.service(name, service, before, &plugins, fleet, component)?);
             routes.add(&service.hosts, &service.path_prefix, place);
         }
         settle.push(begin(&plugins, previous));
@@ -106,7 +116,7 @@ impl Builder {
         &self,
         materials: &Materials,
         previous: Option<&Snapshot>,
-    ) -> Result<BTreeMap<Name, Attached>, Rejection> {
+    ) -> Result<BTreeMap<Name, Attached>, Report> {
         let mut report: Option<Report> = None;
         let mut plugins = BTreeMap::new();
         for (name, plan) in &materials.plan.plugins {
@@ -129,7 +139,28 @@ impl Builder {
                 Err(problem) => add(&mut report, problem),
             }
         }
-        report.map_or(Ok(plugins), |report| Err(report.into()))
+        report.map_or(Ok(plugins), Err)
+    }
+
+    fn components(
+        &self,
+        materials: &Materials,
+        previous: Option<&Snapshot>,
+    ) -> Result<BTreeMap<Name, Arc<Answerer>>, Report> {
+        let mut report: Option<Report> = None;
+        let mut components = BTreeMap::new();
+        for (service, plan) in &materials.plan.services {
+            let bytes = materials.components.get(service.as_str());
+            let Some((plan, bytes)) = plan.component.as_ref().zip(bytes) else { continue };
+            let before = previous.and_then(|snapshot| snapshot.service(service));
+            let before = before.and_then(|before| before.component.as_ref());
+            let wanted = component::Wanted { service, plan, bytes, source: &materials.source };
+            match self.components.load(&wanted, before, || self.telemetry.component(service)) {
+                Ok(component) => drop(components.insert(service.clone(), component)),
+                Err(problem) => add(&mut report, problem),
+            }
+        }
+        report.map_or(Ok(components), Err)
     }
 
     /// The instances of a service: those that were there, which settle after the swap, or new
@@ -163,6 +194,7 @@ impl Builder {
         before: Option<&Arc<Service>>,
         plugins: &BTreeMap<Name, Attached>,
         fleet: Arc<Fleet>,
+        component: Option<Arc<Answerer>>,
     ) -> Result<Arc<Service>, Rejection> {
         let shared_name: Arc<str> = name.as_str().into();
         let metrics = self.telemetry.service(&shared_name);
@@ -177,6 +209,12 @@ impl Builder {
         Ok(Arc::new(Service {
             chain: Chain::new(links.collect()),
             name: shared_name,
+            // Nobody else could be asked.
+            attempts: match component {
+                Some(_) => 1,
+                None => u8::try_from(plan.retry.attempts.get()).unwrap_or(u8::MAX),
+            },
+            component,
             balancer: fleet.balancer().clone(),
             fleet,
             limits: Arc::new(limits),
@@ -186,13 +224,21 @@ impl Builder {
                 ConcurrencyType::Requests => Concurrency::Requests,
                 ConcurrencyType::Connections => Concurrency::Connections,
             },
-            attempts: u8::try_from(plan.retry.attempts.get()).unwrap_or(u8::MAX),
             retries: retries(before, plan),
             queue_timeout: plan.queue.timeout,
             first_byte: plan.timeouts.first_byte,
             idle: plan.timeouts.idle,
             max_body: plan.max_body.map(|size| size.bytes()),
         }))
+    }
+}
+
+/// All problems at once.
+fn both<A, B>(one: Result<A, Report>, other: Result<B, Report>) -> Result<(A, B), Rejection> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) => Err(one.and(other).into()),
+        (Err(report), _) | (_, Err(report)) => Err(report.into()),
     }
 }
 

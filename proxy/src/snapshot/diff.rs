@@ -1,6 +1,6 @@
 //! What changes between two snapshots, in words for the one who asked for the change.
 
-use super::{Materials, Snapshot};
+use super::{Materials, PluginBytes, Snapshot};
 use hither_config::{AdminPlan, Name};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -27,6 +27,7 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
         part(lines, place("path_prefix"), &old.path_prefix, &new.path_prefix);
         part(lines, place("plugins"), &old.plugins, &new.plugins);
         part(lines, place("max_body"), &old.max_body, &new.max_body);
+        part(lines, place("component"), &old.component, &new.component);
         part(lines, place("concurrency"), &old.concurrency, &new.concurrency);
         part(lines, place("queue"), &old.queue, &new.queue);
         part(lines, place("retry"), &old.retry, &new.retry);
@@ -50,11 +51,21 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
             lines.push(format!("plugin.{name}.secrets changed"));
         }
     }
-    for (name, bytes) in &after.plugins {
-        let Some(old) = before.plugins.get(name).filter(|old| *old != bytes) else { continue };
-        lines.push(format!("plugin.{name}: {} -> {}", short(old), short(bytes)));
-    }
+    files(&mut lines, "plugin", &before.plugins, &after.plugins);
+    files(&mut lines, "service", &before.components, &after.components);
     lines
+}
+
+fn files(
+    lines: &mut Vec<String>,
+    kind: &str,
+    old: &BTreeMap<String, PluginBytes>,
+    new: &BTreeMap<String, PluginBytes>,
+) {
+    for (name, bytes) in new {
+        let Some(old) = old.get(name).filter(|old| *old != bytes) else { continue };
+        lines.push(format!("{kind}.{name}: {} -> {}", short(old), short(bytes)));
+    }
 }
 
 fn section<T: PartialEq>(lines: &mut Vec<String>, name: &str, old: &T, new: &T) {

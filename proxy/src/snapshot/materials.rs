@@ -1,5 +1,5 @@
 //! Everything that a snapshot is built from, as read at one moment: the configuration's text and
-//! plan, and the bytes of its plugins. Kept in the history, so that going back needs no file.
+//! plan, and the bytes of its plugins and components. Kept in the history, so that going back needs no file.
 
 use super::{Look, Looks};
 use crate::host_facts;
@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A plugin's file, shared by all that hold it.
+/// A plugin's or component's file, shared by all that hold it.
 pub(crate) type PluginBytes = Arc<[u8]>;
 
 /// What a plugin is lent, by the names that it calls them.
@@ -26,6 +26,8 @@ pub(crate) struct Materials {
     pub(crate) source: Arc<Source>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) plugins: BTreeMap<String, PluginBytes>,
+    /// By the services that they answer for.
+    pub(crate) components: BTreeMap<String, PluginBytes>,
     /// Those of plugins that have any.
     pub(crate) secrets: BTreeMap<String, Arc<PluginSecrets>>,
     /// What a request for a trace must show, where that is configured.
@@ -76,7 +78,7 @@ impl From<Report> for Rejection {
 }
 
 impl Materials {
-    /// Reads the configuration and every plugin's file.
+    /// Reads the configuration and every plugin's and component's file.
     ///
     /// # Errors
     /// Everything that is wrong, at once.
@@ -88,11 +90,18 @@ impl Materials {
         let mut plugins = BTreeMap::new();
         let mut secrets = BTreeMap::new();
         for (name, plugin) in &plan.plugins {
-            if let Some(bytes) = reading.plugin(name, plugin) {
+            if let Some(bytes) = reading.file(&plugin.file, &["plugin", name, "file"]) {
                 plugins.insert(name.to_string(), bytes);
             }
             if !plugin.secrets.is_empty() {
                 secrets.insert(name.to_string(), reading.secrets(name, plugin).into());
+            }
+        }
+        let mut components = BTreeMap::new();
+        for (name, service) in &plan.services {
+            let Some(component) = &service.component else { continue };
+            if let Some(bytes) = reading.file(&component.file, &["service", name, "component"]) {
+                components.insert(name.to_string(), bytes);
             }
         }
         let trace_token = reading.trace_token(&plan);
@@ -101,7 +110,7 @@ impl Materials {
             Some(report) => Err(report.into()),
             None => {
                 let (source, plan) = (source.into(), plan.into());
-                Ok(Materials { source, plan, plugins, secrets, trace_token, looks })
+                Ok(Materials { source, plan, plugins, components, secrets, trace_token, looks })
             }
         }
     }
@@ -136,14 +145,15 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn plugin(&mut self, name: &Name, plan: &PluginPlan) -> Option<PluginBytes> {
-        self.looks.insert(plan.file.clone(), Look::at(&plan.file));
-        match read_bounded(&plan.file) {
+    /// The WebAssembly file that stands at a place of the configuration.
+    fn file(&mut self, file: &Path, place: &[&str]) -> Option<PluginBytes> {
+        self.looks.insert(file.to_owned(), Look::at(file));
+        match read_bounded(file) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                let message = format!("{} cannot be read: {error}", plan.file.display());
+                let message = format!("{} cannot be read: {error}", file.display());
                 let help = "build it first, or correct the path: it starts at this file's folder";
-                self.problem(&["plugin", name, "file"], &message, Some(help));
+                self.problem(place, &message, Some(help));
                 None
             }
         }

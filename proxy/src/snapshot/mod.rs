@@ -21,6 +21,7 @@ pub(crate) use materials::{MAX_PLUGIN, Materials, PluginBytes, PluginSecrets, Re
 pub(crate) use trace::{Origin as TraceOrigin, TraceRule};
 
 use crate::chain::{Chain, Plugin};
+use crate::component::Answerer;
 use crate::route::{Match, Routes};
 use crate::serve::Patience;
 use crate::telemetry::{ServiceMetrics, Telemetry};
@@ -66,6 +67,8 @@ pub(crate) struct Edge {
 pub(crate) struct Service {
     pub(crate) name: Arc<str>,
     pub(crate) balancer: Arc<Balancer<Endpoint>>,
+    /// Who answers in place of instances; then there are none.
+    pub(crate) component: Option<Arc<Answerer>>,
     /// Who the instances are and how they are found to be.
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) limits: Arc<Limits>,

@@ -160,6 +160,7 @@ fn line(event: &RequestFinished<'_>, now: SystemTime) -> Vec<u8> {
     line.text("edge", event.edge);
     line.text("region", event.region);
     line.maybe("service", event.service);
+    line.maybe("component", event.component);
     line.maybe("instance", event.instance);
     line.maybe("instance_region", event.instance_region);
     line.key("client");

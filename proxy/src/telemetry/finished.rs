@@ -29,6 +29,8 @@ pub(crate) struct RequestFinished<'a> {
     pub(crate) edge: &'a str,
     pub(crate) region: &'a str,
     pub(crate) service: Option<&'a str>,
+    /// The first digits of the SHA-256 of the component that answered, or was to.
+    pub(crate) component: Option<&'a str>,
     pub(crate) instance: Option<&'a str>,
     pub(crate) instance_region: Option<&'a str>,
     pub(crate) client: IpAddr,
@@ -65,6 +67,7 @@ impl<'a> RequestFinished<'a> {
             edge,
             region,
             service: None,
+            component: None,
             instance: None,
             instance_region: None,
             client,

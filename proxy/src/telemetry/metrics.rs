@@ -2,6 +2,7 @@
 //! looked up when a service is built, not when a request passes.
 
 use super::RequestFinished;
+use super::component_metrics::ComponentMetrics;
 use super::hook_metrics::{HookMetrics, PluginMetrics};
 use super::limit_counters::LimitCounters;
 use super::status_counters::StatusCounters;
@@ -48,6 +49,11 @@ pub(super) struct Metrics {
     plugin_time: HistogramVec,
     summaries_dropped: IntCounterVec,
     plugin_remembered: IntCounterVec,
+    component_requests: IntCounterVec,
+    component_time: HistogramVec,
+    component_processor: HistogramVec,
+    pub(super) component_in_flight: IntGaugeVec,
+    pub(super) component_info: IntGaugeVec,
     pub(super) app_concurrency: IntGaugeVec,
     pub(super) instance_band: IntGaugeVec,
     pub(super) instance_rtt: GaugeVec,
@@ -198,6 +204,35 @@ impl Metrics {
                 &["plugin", "hook"],
                 CALL_BUCKETS,
             )?,
+            component_requests: counters!(
+                "hither_component_requests_total",
+                "Requests that a component was to answer.",
+                &["service", "outcome"],
+                r
+            )?,
+            component_time: time(
+                "hither_component_duration_seconds",
+                "From a component's start for a request until it has ended.",
+            )?,
+            component_processor: times(
+                r,
+                "hither_component_processor_seconds",
+                "The processor's time that a request took in a component.",
+                &["service"],
+                CALL_BUCKETS,
+            )?,
+            component_in_flight: int_gauges!(
+                "hither_component_in_flight",
+                "Requests that a component is answering.",
+                &["service"],
+                r
+            )?,
+            component_info: int_gauges!(
+                "hither_component_info",
+                "The revision of a component that answers: always 1.",
+                &["service", "revision", "digest"],
+                r
+            )?,
             app_concurrency: int_gauges!(
                 "hither_app_concurrency",
                 "Requests (or connections) in flight on an instance.",
@@ -313,6 +348,16 @@ impl Metrics {
         LimitCounters::new(limiter, |decision| {
             self.limiter_decisions.with_label_values(&[limiter, decision])
         })
+    }
+
+    pub(super) fn for_component(&self, service: &str) -> ComponentMetrics {
+        ComponentMetrics {
+            service: service.to_owned(),
+            requests: self.component_requests.clone(),
+            ok: self.component_requests.with_label_values(&[service, "ok"]),
+            time: self.component_time.with_label_values(&[service]),
+            processor: self.component_processor.with_label_values(&[service]),
+        }
     }
 
     pub(super) fn for_plugin(&self, plugin: &str, hooks: &[Hook]) -> PluginMetrics {

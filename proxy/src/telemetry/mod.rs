@@ -3,6 +3,7 @@
 //! The only room that names `prometheus`. It is told what happened; it must not ask why.
 
 mod access;
+mod component_metrics;
 mod connections;
 mod finished;
 mod hook_metrics;
@@ -15,6 +16,7 @@ mod scrape;
 mod status_counters;
 
 pub(crate) use access::AccessLog;
+pub(crate) use component_metrics::ComponentMetrics;
 pub(crate) use connections::OpenConnection;
 pub(crate) use finished::{RequestFinished, Times};
 pub(crate) use hook_metrics::PluginMetrics;
@@ -78,6 +80,11 @@ impl Telemetry {
     /// The instruments of one plugin with these hooks.
     pub(crate) fn plugin(&self, name: &str, hooks: &[Hook]) -> PluginMetrics {
         self.metrics.for_plugin(name, hooks)
+    }
+
+    /// The instruments of one service's component.
+    pub(crate) fn component(&self, service: &str) -> ComponentMetrics {
+        self.metrics.for_component(service)
     }
 
     /// The instruments that a plugin declares for itself.

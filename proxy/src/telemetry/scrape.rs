@@ -19,6 +19,7 @@ impl Telemetry {
         self.metrics.held_bodies.set(i64::try_from(held).unwrap_or(i64::MAX));
         self.look_at_process();
         self.look_at_services(snapshot);
+        self.look_at_components(snapshot);
         self.look_at_plugins(snapshot);
         TextEncoder::new().encode_to_string(&self.plugin_metrics.registry().gather())
     }
@@ -63,6 +64,20 @@ impl Telemetry {
             }
             let waiting = service.balancer.queue(snapshot.clock.now()).waiting;
             metrics.queue_waiting.with_label_values(&[&*service.name]).set(waiting as i64);
+        }
+    }
+
+    fn look_at_components(&self, snapshot: &Snapshot) {
+        let metrics = &self.metrics;
+        metrics.component_info.reset();
+        metrics.component_in_flight.reset();
+        for service in &snapshot.services {
+            let Some(answerer) = &service.component else { continue };
+            let (name, revision) = (&*service.name, answerer.revision().to_string());
+            let labels = &[name, &revision, answerer.digest()];
+            metrics.component_info.with_label_values(labels).set(1);
+            let (in_flight, _) = answerer.load();
+            metrics.component_in_flight.with_label_values(&[name]).set(i64::from(in_flight));
         }
     }
 

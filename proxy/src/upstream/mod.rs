@@ -21,6 +21,6 @@ mod world;
 
 pub(crate) use call::{CallError, call};
 pub(crate) use fleet::Fleet;
-pub(crate) use peer::Endpoint;
+pub(crate) use peer::{Endpoint, inside};
 pub(crate) use roster::{Done, Refusal};
 pub(crate) use world::{Watcher, World};

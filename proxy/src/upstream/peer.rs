@@ -2,6 +2,7 @@
 //! the only place that names Pingora.
 
 use super::connects::Connects;
+use pingora_core::connectors::L4Connect;
 use pingora_core::protocols::tls::CustomALPN;
 use pingora_core::protocols::{ALPN, TcpKeepalive};
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
@@ -19,6 +20,22 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive {
     count: 3,
     user_timeout: Duration::ZERO,
 };
+
+/// A peer spoken to in HTTP/1. Pingora asks `serve/link` for a connection, which keeps and times it.
+fn plain(address: SocketAddr) -> HttpPeer {
+    let mut peer = HttpPeer::new(address, false, String::new());
+    peer.options.alpn = ALPN::Custom(CustomALPN::new(b"hither".to_vec()));
+    // Ours is in `serve/hook/upstream_request.rs`, in one pass and for every upgrade.
+    peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
+    peer
+}
+
+/// A peer that is inside this process: behind that door, and at no address.
+pub(crate) fn inside(door: Arc<dyn L4Connect + Send + Sync>) -> Box<HttpPeer> {
+    let mut peer = plain(SocketAddr::from(([0, 0, 0, 0], 0)));
+    peer.options.custom_l4 = Some(door);
+    Box::new(peer)
+}
 
 /// How long an instance may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +60,7 @@ impl Endpoint {
         patience: Patience,
         connects: Arc<Connects>,
     ) -> Endpoint {
-        let mut peer = HttpPeer::new(address, false, String::new());
+        let mut peer = plain(address);
         let options = &mut peer.options;
         options.connection_timeout = Some(patience.connect);
         options.total_connection_timeout = Some(patience.connect);
@@ -54,12 +71,7 @@ impl Endpoint {
             options.read_timeout = Some(patience.idle.max(patience.first_byte));
             options.idle_timeout = Some(POOLED_IDLE);
             options.tcp_keepalive = Some(KEEPALIVE);
-        } else {
-            // Pingora asks `serve/link` for a connection, which keeps and times it.
-            options.alpn = ALPN::Custom(CustomALPN::new(b"hither".to_vec()));
         }
-        // Ours is in `serve/hook/upstream_request.rs`, in one pass and for every upgrade.
-        options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
         Endpoint { peer, address, http2, connects }
     }
 

@@ -5,8 +5,22 @@ use std::time::Duration;
 
 use super::Check;
 use crate::findings::{Finding, join};
+use crate::raw::RawService;
 use crate::read::{At, closest};
 use crate::value::{Capability, Name};
+
+/// A service that a plugin may want to call.
+pub(super) struct Callable {
+    name: Name,
+    by_component: bool,
+}
+
+impl Callable {
+    pub(super) fn of((name, service): &(At<Name>, RawService)) -> Self {
+        let by_component = service.answerer.component.is_some();
+        Self { name: name.value.clone(), by_component }
+    }
+}
 
 impl Check<'_> {
     /// What only a plugin that waits has needs the grant.
@@ -34,19 +48,28 @@ impl Check<'_> {
     pub(super) fn called_services(
         &mut self,
         raw: Vec<At<Name>>,
-        services: &[Name],
+        services: &[Callable],
     ) -> BTreeSet<Name> {
         let mut called = BTreeSet::new();
         for at in raw {
             let name = &at.value;
-            if services.contains(name) || self.findings.has("", "service") {
+            let known = services.iter().find(|service| service.name == *name);
+            if known.is_some_and(|service| service.by_component) {
+                let finding = Finding::at(&at.spot, format!("service {name} has no instances"))
+                    .label("a component answers")
+                    .help("a plugin calls instances of a service")
+                    .example("http = [\"auth\"]");
+                self.findings.push(finding);
+                continue;
+            }
+            if known.is_some() || self.findings.has("", "service") {
                 called.insert(at.value);
                 continue;
             }
             let finding = Finding::at(&at.spot, format!("there is no service named {name}"))
                 .help("a plugin calls services that have a table of their own")
                 .absent();
-            let known = services.iter().map(Name::as_str);
+            let known = services.iter().map(|service| service.name.as_str());
             self.findings.push(match closest(name, known) {
                 Some(near) => finding
                     .label(format!("did you mean \"{near}\"?"))

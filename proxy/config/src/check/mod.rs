@@ -3,6 +3,7 @@
 
 mod attachment;
 mod bind;
+mod component;
 mod edge;
 mod http;
 mod instance;
@@ -26,7 +27,7 @@ use crate::environment::Environment;
 use crate::findings::{Finding, Findings};
 use crate::plan::Plan;
 use crate::raw::RawFile;
-use crate::value::Name;
+use http::Callable;
 
 /// What every check may use.
 struct Check<'a> {
@@ -65,9 +66,9 @@ pub(crate) fn check(
     let listeners = raw.listeners.into_iter().filter_map(edge::listener).collect();
     let origins =
         raw.origins.into_iter().filter_map(|origin| edge::origin(origin, &region)).collect();
-    let names: Vec<Name> = raw.services.iter().map(|(name, _)| name.value.clone()).collect();
+    let callable: Vec<Callable> = raw.services.iter().map(Callable::of).collect();
     let services = check.services(raw.services, &raw.plugins, &region);
-    let plugins = check.plugins(raw.plugins, &raw.limiters, &names);
+    let plugins = check.plugins(raw.plugins, &raw.limiters, &callable);
     let limiters = check.limiters(raw.limiters);
     Some(Plan { edge: edge?, admin, log, listeners, services, plugins, limiters, origins })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Check;
+use super::http::Callable;
 use crate::findings::{Finding, join};
 use crate::plan::PluginPlan;
 use crate::raw::{RawPlugin, RawQuota};
@@ -23,7 +24,7 @@ impl Check<'_> {
         &mut self,
         raw: Vec<(At<Name>, RawPlugin)>,
         limiters: &[(At<Name>, RawQuota)],
-        services: &[Name],
+        services: &[Callable],
     ) -> BTreeMap<Name, PluginPlan> {
         let plans = raw.into_iter().filter_map(|(name, plugin)| {
             let plan = self.plugin(&name.value, plugin, limiters, services)?;
@@ -37,7 +38,7 @@ impl Check<'_> {
         name: &Name,
         raw: RawPlugin,
         limiters: &[(At<Name>, RawQuota)],
-        services: &[Name],
+        services: &[Callable],
     ) -> Option<PluginPlan> {
         let grants = self.grants(raw.grants.value);
         self.waits(name, &raw.http, raw.wait.as_ref(), &grants);

@@ -43,7 +43,10 @@ impl Check<'_> {
         edge_region: &Name,
     ) -> Option<ServicePlan> {
         let attachments = self.attachments(name, &raw, plugins);
-        let found = raw.dns.is_some() || self.findings.has(&raw.spot.place, "dns");
+        let found = raw.dns.is_some()
+            || raw.answerer.component.is_some()
+            || ["dns", "component"].iter().any(|key| self.findings.has(&raw.spot.place, key));
+        let component = self.component((name, &raw.spot), raw.answerer, &raw.timeouts);
         let dns = self.dns(raw.dns, edge_region);
         let instances = self.instances((name, &raw.spot), raw.instances, found, edge_region);
         let checks = self.checks(&raw.spot, raw.checks);
@@ -58,6 +61,7 @@ impl Check<'_> {
             path_prefix: raw.path_prefix.value,
             plugins: attachments,
             max_body: raw.max_body.map(|at| at.value),
+            component,
             queue: queue(&raw.queue, &concurrency, instances.len()),
             concurrency,
             retry: RetryPlan {

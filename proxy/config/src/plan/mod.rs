@@ -2,6 +2,7 @@
 //! consistent (names resolve, limits fit each other) and comparable, so that a reload can tell what
 //! changed. Must not know how it was written.
 
+mod component;
 mod plugin;
 mod service;
 mod world;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use component::ComponentPlan;
 pub use plugin::{PluginPlan, SecretPlan};
 pub use service::{
     AttachmentPlan, ConcurrencyPlan, InstancePlan, LimitPlan, QueuePlan, QuotaPlan, RetryPlan,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::component::ComponentPlan;
 use super::world::{CheckPlan, DnsPlan, EjectionPlan};
 use crate::value::{
     ConcurrencyType, HostPattern, LimitKey, Name, PathPattern, PathPrefix, Rate, Share, Size,
@@ -24,6 +25,9 @@ pub struct ServicePlan {
     pub plugins: Vec<AttachmentPlan>,
     /// The largest request body; none: no bound.
     pub max_body: Option<Size>,
+    /// Who answers in place of instances; then there are none, and what is said of instances is of no
+    /// effect.
+    pub component: Option<ComponentPlan>,
     /// How much each instance takes at once.
     pub concurrency: ConcurrencyPlan,
     /// Where requests wait while every instance is full.
@@ -40,7 +44,7 @@ pub struct ServicePlan {
     pub dns: Option<DnsPlan>,
     /// Rate limits, in the order of the file; names differ.
     pub limits: Vec<LimitPlan>,
-    /// Its servers; empty only if DNS tells of others. Ids and addresses differ.
+    /// Its servers; empty only if DNS tells of others or a component answers. Ids and addresses differ.
     pub instances: Vec<InstancePlan>,
 }
 

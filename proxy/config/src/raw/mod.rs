@@ -3,6 +3,7 @@
 //! or on other tables stays open for `check`.
 
 mod attachment;
+mod component;
 mod edge;
 mod limiter;
 mod plugin;
@@ -10,10 +11,13 @@ mod service;
 mod world;
 
 pub(crate) use attachment::{RawOverride, RawWhen};
+pub(crate) use component::RawAnswerer;
 pub(crate) use edge::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
 pub(crate) use limiter::RawQuota;
 pub(crate) use plugin::{RawPlugin, RawSecret};
-pub(crate) use service::{RawConcurrency, RawInstance, RawLimit, RawQueue, RawService};
+pub(crate) use service::{
+    RawConcurrency, RawInstance, RawLimit, RawQueue, RawService, RawTimeouts,
+};
 pub(crate) use world::{RawCheck, RawDns, RawEjection, RawHttpCheck, RawInstanceChange, RawPlace};
 
 use crate::read::{At, Fields, Shape};
@@ -39,7 +43,11 @@ impl Shape for RawFile {
             admin: fields.table("admin", "The admin API: status, metrics, reload, plugin swaps."),
             log: fields.table("log", "The application log and the access log."),
             listeners: fields.tables("listener", "Addresses on which clients are served."),
-            services: fields.named("service", "web", "What is served, and by which instances."),
+            services: fields.named(
+                "service",
+                "web",
+                "What is served, and by which instances or component.",
+            ),
             plugins: fields.named("plugin", "headers", "WebAssembly plugins, for services to use."),
             limiters: fields.named(
                 "limiter",

@@ -11,8 +11,8 @@ use crate::value::{Capability, Digest, FilePath, Isolation, Name, OnFailure, Siz
 /// A hook that may run longer holds its thread's other requests up.
 const LONGEST: Duration = Duration::from_secs(10);
 /// A linear memory has at least one page of 64 KiB and at most 4 GiB (core specification 4.2.8).
-const LEAST_MEMORY: Size = Size::new(64 << 10);
-const MOST_MEMORY: Size = Size::new(4 << 30);
+pub(super) const LEAST_MEMORY: Size = Size::new(64 << 10);
+pub(super) const MOST_MEMORY: Size = Size::new(4 << 30);
 /// What fits a whole form, and what fits a linear memory beside what is made of it.
 const LEAST_BODY: Size = Size::new(1 << 10);
 const MOST_BODY: Size = Size::new(256 << 20);
@@ -20,7 +20,8 @@ const MOST_BODY: Size = Size::new(256 << 20);
 const MOST_INSTANCES: u32 = 4096;
 
 /// A well-known digest: of nothing at all.
-const EMPTY_SHA256: &str = "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"";
+pub(super) const EMPTY_SHA256: &str =
+    "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"";
 
 /// `[plugin.NAME]`
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::attachment::RawOverride;
+use super::component::RawAnswerer;
 use super::limiter::RawQuota;
 use super::world::{RawCheck, RawDns, RawEjection};
 use crate::findings::Spot;
@@ -28,6 +29,7 @@ pub(crate) struct RawService {
     pub(crate) path_prefix: At<PathPrefix>,
     pub(crate) plugins: At<Vec<At<Name>>>,
     pub(crate) max_body: Option<At<Size>>,
+    pub(crate) answerer: RawAnswerer,
     pub(crate) concurrency: RawConcurrency,
     pub(crate) queue: RawQueue,
     pub(crate) retry: RawRetry,
@@ -65,6 +67,7 @@ impl Shape for RawService {
                 Size::new(0)..=Size::new(1 << 40),
                 "The largest request body; default: none is too large.",
             ),
+            answerer: RawAnswerer::read(fields),
             concurrency: fields.table("concurrency", "How much each instance takes at once."),
             queue: fields.table("queue", "Where requests wait while every instance is full."),
             retry: fields.table("retry", "Another try on another instance."),
@@ -201,6 +204,7 @@ impl Shape for RawRetry {
 #[derive(Debug)]
 pub(crate) struct RawTimeouts {
     pub(crate) connect: At<Duration>,
+    pub(crate) connect_written: Option<Spot>,
     pub(crate) first_byte: At<Duration>,
     pub(crate) idle: At<Duration>,
 }
@@ -214,6 +218,7 @@ impl Shape for RawTimeouts {
                 MILLISECOND..=HOUR,
                 "Until the connection to an instance stands.",
             ),
+            connect_written: fields.written("connect"),
             first_byte: fields.bounded(
                 "first_byte",
                 60 * SECOND,

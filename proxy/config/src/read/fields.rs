@@ -12,7 +12,7 @@ use super::schema::{self, TableSchema};
 use super::{At, Complaint, Scalar, Shape, describe, json_of, read_table, table_of};
 use crate::findings::{Finding, Findings, Spot};
 use crate::syntax::kind;
-use crate::value::Name;
+use crate::value::{Name, VariableName};
 
 /// A table and what was asked of it.
 pub(crate) struct Fields<'r> {
@@ -27,7 +27,7 @@ pub(crate) struct Fields<'r> {
 type Entry<'r> = (&'r Spanned<DeValue<'r>>, Spot);
 
 /// A name, unless it is a bad one, with its value and the value's spot.
-type Pair<'r> = (Option<At<Name>>, &'r Spanned<DeValue<'r>>, Spot);
+type Pair<'r, N> = (Option<At<N>>, &'r Spanned<DeValue<'r>>, Spot);
 
 impl<'r> Fields<'r> {
     pub(super) fn reading<'t: 'r>(
@@ -215,7 +215,7 @@ impl<'r> Fields<'r> {
     ) -> Vec<(At<Name>, T)> {
         self.know(key, Form::Named(example), doc, || schema::map(describe::<T>()));
         let mut list = Vec::new();
-        for (name, value, spot) in self.pairs(key) {
+        for (name, value, spot) in self.pairs(key, Name::parse) {
             let Some(table) = table_of(value) else {
                 self.not_a_table(value, &spot);
                 continue;
@@ -236,11 +236,33 @@ impl<'r> Fields<'r> {
     ) -> Vec<(At<Name>, At<T>)> {
         self.know(key, Form::Inline(example), doc, || schema::map(T::schema()));
         let mut list = Vec::new();
-        for (name, value, spot) in self.pairs(key) {
+        for (name, value, spot) in self.pairs(key, Name::parse) {
             let read = self.scalar(value, spot);
             list.extend(name.zip(read));
         }
         list
+    }
+
+    /// Values under names of environment variables, `key = { NAME = value }`.
+    pub(crate) fn variables<T: Scalar>(
+        &mut self,
+        key: &'static str,
+        example: &'static str,
+        doc: &'static str,
+    ) -> Vec<(At<VariableName>, At<T>)> {
+        let schema = || schema::map_by(VariableName::schema(), T::schema());
+        self.know(key, Form::Inline(example), doc, schema);
+        let mut list = Vec::new();
+        for (name, value, spot) in self.pairs(key, VariableName::parse) {
+            let read = self.scalar(value, spot);
+            list.extend(name.zip(read));
+        }
+        list
+    }
+
+    /// Where a key stands, if it is written.
+    pub(crate) fn written(&self, key: &str) -> Option<Spot> {
+        Some(self.entry(key)?.1)
     }
 
     /// A table that is somebody else's to understand, as JSON.
@@ -255,7 +277,11 @@ impl<'r> Fields<'r> {
     }
 
     /// The keys of the sub-table `key` as names, with their values.
-    fn pairs(&mut self, key: &str) -> Vec<Pair<'r>> {
+    fn pairs<N>(
+        &mut self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<N, Complaint>,
+    ) -> Vec<Pair<'r, N>> {
         let Some((value, spot)) = self.entry(key) else { return Vec::new() };
         let Some(table) = table_of(value) else {
             self.not_a_table(value, &spot);
@@ -265,7 +291,7 @@ impl<'r> Fields<'r> {
         for (name, value) in table {
             let text = name.get_ref().as_ref();
             let spot_of_name = spot.inside(text, name.span());
-            let name = match Name::parse(text) {
+            let name = match parse(text) {
                 Ok(name) => Some(At { value: name, spot: spot_of_name }),
                 Err(complaint) => {
                     self.refuse(&spot_of_name, complaint);

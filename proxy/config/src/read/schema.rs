@@ -65,7 +65,12 @@ pub(super) fn list(items: Value) -> Value {
 
 /// Names of the operator's choice.
 pub(super) fn map(values: Value) -> Value {
-    json!({ "type": "object", "propertyNames": Name::schema(), "additionalProperties": values })
+    map_by(Name::schema(), values)
+}
+
+/// The same, with names of another kind.
+pub(super) fn map_by(names: Value, values: Value) -> Value {
+    json!({ "type": "object", "propertyNames": names, "additionalProperties": values })
 }
 
 /// Somebody else's.

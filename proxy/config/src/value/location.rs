@@ -27,6 +27,10 @@ pub(crate) struct FilePath(pub(crate) PathBuf);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VariableName(pub(crate) String);
 
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VariableValue(pub(crate) String);
+
 /// A label's value: plugins and services ask for instances by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LabelValue(pub(crate) String);
@@ -87,11 +91,8 @@ impl Scalar for FilePath {
     }
 }
 
-impl Scalar for VariableName {
-    const WHAT: &'static str = "the name of an environment variable";
-
-    fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
-        let text = text::<Self>(value)?;
+impl VariableName {
+    pub(crate) fn parse(text: &str) -> Result<Self, Complaint> {
         if let Some(bare) = text.strip_prefix('$') {
             let label = format!("did you mean \"{bare}\"?");
             return Err(Complaint::not_a::<Self>(text).label(label));
@@ -104,9 +105,37 @@ impl Scalar for VariableName {
                 .help("letters, digits and underscores, no digit first, 128 at most")),
         }
     }
+}
+
+impl Scalar for VariableName {
+    const WHAT: &'static str = "the name of an environment variable";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
+        Self::parse(text::<Self>(value)?)
+    }
 
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$" })
+    }
+
+    fn written(&self) -> Value {
+        json!(self.0)
+    }
+}
+
+impl Scalar for VariableValue {
+    const WHAT: &'static str = "the value of an environment variable";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
+        let text = text::<Self>(value)?;
+        match text.len() <= 4096 && !text.contains('\0') {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Complaint::not_a::<Self>(text).help("at most 4096 bytes, and no NUL")),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "maxLength": 4096 })
     }
 
     fn written(&self) -> Value {

@@ -28,7 +28,7 @@ pub use digest::Digest;
 pub use dns_name::DnsName;
 pub use host::HostPattern;
 pub use location::AccessLog;
-pub(crate) use location::{FilePath, LabelValue, VariableName};
+pub(crate) use location::{FilePath, LabelValue, VariableName, VariableValue};
 pub use name::Name;
 pub use path_prefix::PathPrefix;
 pub use rate::Rate;

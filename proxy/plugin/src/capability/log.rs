@@ -75,7 +75,7 @@ impl log::Host for Guest {
 
 /// Bounds a guest's text and takes the control characters out of it, with which a line could forge
 /// another one or drive a terminal.
-fn plain(mut text: String, longest: usize) -> String {
+pub(crate) fn plain(mut text: String, longest: usize) -> String {
     text.truncate(text.floor_char_boundary(longest));
     if !text.contains(char::is_control) {
         return text;

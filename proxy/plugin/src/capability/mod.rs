@@ -12,6 +12,7 @@ mod secrets;
 mod store;
 
 pub(crate) use http::Places;
+pub(crate) use log::plain;
 pub(crate) use rate::Rate;
 
 use std::sync::Arc;

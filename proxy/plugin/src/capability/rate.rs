@@ -19,7 +19,7 @@ impl Rate {
     }
 
     /// Whether one more passes now; if so, how many did not since the last that did.
-    pub(super) fn pass(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn pass(&self, now: Instant) -> Option<u64> {
         let second = now.saturating_duration_since(self.begin).as_secs() & u64::from(u32::MAX);
         let step = |window: u64| {
             let (then, passed) = (window >> 32, window & u64::from(u32::MAX));

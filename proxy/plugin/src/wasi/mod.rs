@@ -62,6 +62,22 @@ pub(crate) fn inert(name: &str) -> Option<&str> {
     (version.starts_with(COMPATIBLE) && INERT.contains(&interface)).then_some(interface)
 }
 
+/// Whether a component that answers requests gets it: what is inert here works there, and so does HTTP.
+pub(crate) fn served(name: &str) -> bool {
+    let http = ["wasi:http/types", "wasi:http/outgoing-handler"];
+    inert(name).is_some() || http.into_iter().any(|interface| is(name, interface))
+}
+
+/// Whether it is by this that a component answers requests.
+pub(crate) fn is_handler(name: &str) -> bool {
+    is(name, "wasi:http/incoming-handler")
+}
+
+fn is(name: &str, interface: &str) -> bool {
+    name.split_once('@')
+        .is_some_and(|(found, version)| found == interface && version.starts_with(COMPATIBLE))
+}
+
 /// Things that a guest may hold. Each is only a number to the host, and has no state.
 struct Pollable;
 struct InputStream;

@@ -94,6 +94,10 @@ fn outcome(it: &Explanation) -> String {
             "waits as number {position} in line, {} at most: every instance it may go to is full",
             time(*timeout_seconds)
         ),
+        Outcome::Component { revision, digest } => format!(
+            "is answered by the service's component, revision {revision}, sha256 {:.12}",
+            clean(digest)
+        ),
         Outcome::Answered { status, plugin } => {
             format!("is answered with {status} by the plugin {plugin}")
         }
@@ -113,6 +117,7 @@ fn meaning(fault: &str) -> Option<&'static str> {
         "bad_target" => "the path climbs above its root or has a broken escape",
         "no_instance" => "no instance is healthy, not draining and bears what is required",
         "queue_full" => "every instance is full, and so is the queue",
+        "component_full" => "the component answers as many requests as it may",
         "overloaded" => "every instance has been full for too long",
         _ => return None,
     })

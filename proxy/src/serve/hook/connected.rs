@@ -18,7 +18,8 @@ pub(in crate::serve) fn run(digest: Option<&Digest>, reused: bool, ctx: &mut Ctx
             deadlines.bound((Instant::now() + left).into());
         }
     }
-    if !reused {
+    // Nobody is connected to where a component answers.
+    if !reused && ctx.answering.is_none() {
         let took = began.elapsed();
         ctx.times.connect += took;
         service.metrics.connected(took);

@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::serve::answer;
 use crate::serve::body::{self, hold};
 use crate::serve::classify::classify;
-use crate::serve::ctx::Ctx;
+use crate::serve::ctx::{Ctx, Failure};
 use pingora_core::Error;
 use pingora_proxy::{FailToProxy, Session};
 
@@ -31,7 +31,10 @@ pub(in crate::serve) async fn run(
     let found = guard(session).and_then(|guard| guard.fault());
     let failure = match ctx.failure.take() {
         Some(failure) => failure,
-        None => classify(error, found, ctx).into(),
+        None => match classify(error, found, ctx) {
+            Fault::ComponentFull => Failure::component_full(),
+            fault => fault.into(),
+        },
     };
     let fault = failure.fault;
     let begun = session.response_written().is_some_and(|head| !head.status.is_informational());

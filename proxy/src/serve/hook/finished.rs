@@ -27,6 +27,7 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
         edge: &ctx.sight.edge().name,
         region: &ctx.sight.edge().region,
         service: ctx.sight.service_name(),
+        component: ctx.answering.as_ref().map(|answering| answering.answerer().short_digest()),
         instance: instance.map(|instance| instance.id()),
         instance_region: instance.map(|instance| instance.region()),
         client: ctx.client,

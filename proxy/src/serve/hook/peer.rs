@@ -1,9 +1,11 @@
 //! Which instance: ask the balancer, wait in its queue if need be, and keep the place.
 
 use super::guard;
+use crate::component::{Answerer, Answering};
 use crate::decide::{fault_of, with_wanted};
 use crate::fault::Fault;
 use crate::serve::ctx::{Ctx, Failure, Place};
+use crate::serve::link::door;
 use crate::shared::Shared;
 use crate::snapshot::{Concurrency, Endpoint, Service};
 use futures_util::FutureExt;
@@ -23,6 +25,9 @@ pub(in crate::serve) async fn run(
     let Some(service) = ctx.sight.service().cloned() else {
         return Err(fail(ctx, Fault::Internal.into()));
     };
+    if let Some(answerer) = &service.component {
+        return component(answerer, ctx);
+    }
     // An attempt gives up its place before it takes another.
     ctx.place = None;
     ctx.deadlines = None;
@@ -53,6 +58,17 @@ pub(in crate::serve) async fn run(
             Err(fail(ctx, failure))
         }
     }
+}
+
+/// The way to the service's component, if that has room: nobody waits for it.
+fn component(answerer: &Arc<Answerer>, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+    ctx.attempts = ctx.attempts.saturating_add(1);
+    let Some(answering) = Answering::begin(answerer, ctx.id.exchange()) else {
+        return Err(fail(ctx, Failure::component_full()));
+    };
+    ctx.attempt_started = Some(Instant::now());
+    ctx.answering = Some(answering.clone());
+    Ok(door(answering))
 }
 
 fn fail(ctx: &mut Ctx, failure: Failure) -> Box<Error> {

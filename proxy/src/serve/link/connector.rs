@@ -50,6 +50,11 @@ impl Connector for Links {
         &self,
         peer: &P,
     ) -> Result<(Connection<()>, bool)> {
+        let door = peer.get_peer_options().and_then(|options| options.custom_l4.clone());
+        if let Some(door) = door {
+            let wire = Wire::inside(door.connect(peer.address()).await?);
+            return Ok((Connection::Stream(Box::new(Link::new(wire, self.pool.clone()))), false));
+        }
         let Some(address) = peer.address().as_inet().copied() else {
             return Error::e_explain(ErrorType::ConnectError, "not an address of a network");
         };

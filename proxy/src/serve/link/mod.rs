@@ -13,12 +13,15 @@
 //! | `stream` | the connection as Pingora's stream type, for one exchange |
 //! | `pool` | idle connections of one thread |
 //! | `connector` | Pingora asks for a connection |
+//! | `door` | the way to a component, inside the process |
 
 mod connector;
 mod deadlines;
+mod door;
 mod pool;
 mod stream;
 mod wire;
 
 pub(super) use connector::Links;
 pub(super) use deadlines::Deadlines;
+pub(super) use door::peer as door;

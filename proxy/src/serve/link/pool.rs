@@ -93,7 +93,7 @@ mod tests {
     }
 
     async fn until_not_quiet(wire: &Wire) {
-        wire.io.readable().await.unwrap();
+        wire.io.socket().unwrap().readable().await.unwrap();
     }
 
     #[tokio::test]
@@ -101,10 +101,10 @@ mod tests {
         let pool = Pool::new(8);
         let (first, _a) = pair().await;
         let (second, _b) = pair().await;
-        let (address, last) = (first.address, second.io.local_addr().unwrap());
+        let (address, last) = (first.address, second.io.socket().unwrap().local_addr().unwrap());
         pool.put(first);
         pool.put(second);
-        assert_eq!(pool.take(address).unwrap().io.local_addr().unwrap(), last);
+        assert_eq!(pool.take(address).unwrap().io.socket().unwrap().local_addr().unwrap(), last);
         assert!(pool.take(address).is_some());
         assert!(pool.take(address).is_none());
     }

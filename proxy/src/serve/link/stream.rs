@@ -77,7 +77,7 @@ impl AsyncWrite for Link {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.wire {
-            Some(wire) => Pin::new(&mut wire.io).poll_shutdown(cx),
+            Some(wire) => wire.poll_shutdown(cx),
             None => Poll::Ready(Ok(())),
         }
     }
@@ -99,7 +99,7 @@ impl std::fmt::Debug for Link {
 
 impl UniqueID for Link {
     fn id(&self) -> UniqueIDType {
-        self.wire.as_ref().map_or(-1, |wire| wire.io.as_raw_fd())
+        self.wire.as_ref().and_then(|wire| wire.io.socket()).map_or(-1, AsRawFd::as_raw_fd)
     }
 }
 

@@ -1,7 +1,8 @@
-//! One connection to an instance, and the timer that bounds its waits. It outlives exchanges.
+//! One connection to an instance or a component, and the timer that bounds its waits. It outlives exchanges.
 
 use super::deadlines::Deadlines;
 use crate::serve::lazy_deadline::LazyDeadline;
+use pingora_core::protocols::l4::stream::Stream;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_http::ResponseHeader;
 use std::io;
@@ -13,9 +14,26 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+/// What bytes go through.
+pub(super) enum Io {
+    Tcp(TcpStream),
+    /// To a component in this process; never kept.
+    Inside(Box<Stream>),
+}
+
+impl Io {
+    /// The socket, where there is one.
+    pub(super) fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            Io::Tcp(socket) => Some(socket),
+            Io::Inside(_) => None,
+        }
+    }
+}
+
 /// A connection.
 pub(super) struct Wire {
-    pub(super) io: TcpStream,
+    pub(super) io: Io,
     pub(super) address: SocketAddr,
     pub(super) deadlines: Arc<Deadlines>,
     /// What Pingora's session over the connection holds, and nobody else: it carries `deadlines`
@@ -29,7 +47,17 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(io: TcpStream, address: SocketAddr) -> Box<Wire> {
+    /// To an instance.
+    pub(super) fn new(socket: TcpStream, address: SocketAddr) -> Box<Wire> {
+        Wire::with(Io::Tcp(socket), address)
+    }
+
+    /// To a component.
+    pub(super) fn inside(stream: Stream) -> Box<Wire> {
+        Wire::with(Io::Inside(Box::new(stream)), SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    fn with(io: Io, address: SocketAddr) -> Box<Wire> {
         let deadlines = Arc::new(Deadlines::new());
         // The digest's own content is for CONNECT proxies and says nothing here.
         let carrier = Box::new(ResponseHeader::from(http::Response::new(()).into_parts().0));
@@ -50,7 +78,11 @@ impl Wire {
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.io).poll_read(cx, out) {
+        let polled = match &mut self.io {
+            Io::Tcp(socket) => Pin::new(socket).poll_read(cx, out),
+            Io::Inside(stream) => Pin::new(stream).poll_read(cx, out),
+        };
+        match polled {
             Poll::Ready(done) => {
                 self.moved = true;
                 Poll::Ready(done)
@@ -69,7 +101,11 @@ impl Wire {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.io).poll_write(cx, data) {
+        let polled = match &mut self.io {
+            Io::Tcp(socket) => Pin::new(socket).poll_write(cx, data),
+            Io::Inside(stream) => Pin::new(stream).poll_write(cx, data),
+        };
+        match polled {
             Poll::Ready(done) => {
                 if self.deadlines.writing_counts() {
                     self.since = Instant::now();
@@ -77,6 +113,13 @@ impl Wire {
                 Poll::Ready(done)
             }
             Poll::Pending => self.poll_late(cx),
+        }
+    }
+
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Io::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Io::Inside(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
@@ -92,7 +135,8 @@ impl Wire {
     /// Whether the instance neither closed nor said anything unasked. Costs no system call while it
     /// did not.
     pub(super) fn is_quiet(&self) -> bool {
-        let nothing = self.io.try_read(&mut [0]);
+        let Some(socket) = self.io.socket() else { return false };
+        let nothing = socket.try_read(&mut [0]);
         nothing.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
