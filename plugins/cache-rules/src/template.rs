@@ -137,14 +137,15 @@ impl TryFrom<String> for Tag {
 
 impl Tag {
     pub(crate) fn fill(&self, captured: &Captured) -> String {
-        let text = |part| match part {
-            Part::Text(text) => text.as_str(),
-            Part::Named(name) => {
-                let found = captured.iter().find(|(known, _)| known == name);
-                found.map_or("", |(_, value)| value)
+        let named = |name: &str| captured.iter().find(|(known, _)| known == name);
+        let mut filled = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Named(name) => filled.push_str(named(name).map_or("", |(_, value)| value)),
             }
-        };
-        self.parts.iter().map(text).collect()
+        }
+        filled
     }
 }
 

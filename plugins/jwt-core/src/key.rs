@@ -1,6 +1,8 @@
 //! Keys. Each names its one algorithm, so a token cannot choose how it is checked: what it says in `alg` only
 //! has to be that of the key. There is no key for `none`.
 
+use std::cell::RefCell;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Verifier;
@@ -11,6 +13,7 @@ use rsa::traits::PublicKeyParts;
 use serde::Deserialize;
 
 use crate::Token;
+use crate::remembered::Remembered;
 
 /// HMAC-SHA-256 of data with the secret of a name: 32 bytes.
 pub type Hmac = fn(&str, &[u8]) -> Result<Vec<u8>, String>;
@@ -95,9 +98,17 @@ struct Key {
 
 /// Keys of one operator or issuer.
 #[derive(Debug, Default)]
-pub struct Keys(Vec<Key>);
+pub struct Keys {
+    keys: Vec<Key>,
+    /// What they were found to have signed.
+    signed: RefCell<Remembered>,
+}
 
 impl Keys {
+    fn of(keys: Vec<Key>) -> Self {
+        Self { keys, signed: RefCell::default() }
+    }
+
     /// Keys as an operator wrote them; all of them must be good.
     pub(crate) fn configured(raw: Vec<RawKey>) -> Result<Self, String> {
         if raw.len() > MOST {
@@ -106,7 +117,7 @@ impl Keys {
         let number = |(place, raw): (usize, RawKey)| {
             raw.read().map_err(|why| format!("key {} in `keys`: {why}", place + 1))
         };
-        raw.into_iter().enumerate().map(number).collect::<Result<_, _>>().map(Self)
+        raw.into_iter().enumerate().map(number).collect::<Result<_, _>>().map(Self::of)
     }
 
     /// Keys as an issuer publishes them (RFC 7517 section 5): those that are for signatures of an algorithm
@@ -129,17 +140,17 @@ impl Keys {
         if keys.is_empty() {
             return Err("it holds no RS256 or ES256 key".to_owned());
         }
-        Ok(Self(keys))
+        Ok(Self::of(keys))
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 
     /// The secrets that they name.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|key| match &key.material {
+        self.keys.iter().filter_map(|key| match &key.material {
             Material::Hs256(name) => Some(name.as_str()),
             _ => None,
         })
@@ -153,11 +164,24 @@ impl Keys {
     /// Whether one of them signed it. Only keys of the token's algorithm are asked; where the token names
     /// its key, that one, or one without a name.
     pub(crate) fn signed(&self, token: &Token, hmac: Hmac) -> bool {
-        self.fitting(token).take(TRIED).any(|key| key.signed(token, hmac))
+        let asked = || self.fitting(token).take(TRIED).any(|key| key.signed(token, hmac));
+        if token.algorithm == Algorithm::Hs256.name() {
+            // The secret may be another one by now, and it takes no time.
+            return asked();
+        }
+        let shown = [token.signed.as_bytes(), b".", &*token.signature].concat();
+        if self.signed.borrow_mut().has(&shown) {
+            return true;
+        }
+        let signed = asked();
+        if signed {
+            self.signed.borrow_mut().keep(shown.into());
+        }
+        signed
     }
 
     fn fitting<'a>(&'a self, token: &'a Token) -> impl Iterator<Item = &'a Key> {
-        self.0.iter().filter(move |key| {
+        self.keys.iter().filter(move |key| {
             let named = match (&key.kid, &token.kid) {
                 (Some(ours), Some(theirs)) => ours == theirs,
                 _ => true,

@@ -7,6 +7,7 @@ mod config;
 mod gate;
 mod key;
 mod refusal;
+mod remembered;
 mod token;
 
 pub use config::{Config, Jwks};

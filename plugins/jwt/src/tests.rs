@@ -88,6 +88,7 @@ fn every_changed_bit_of_a_token_is_noticed() {
     let plugin = plugin(json!({}));
     for name in ["hs", "rs", "es"] {
         let good = token(name);
+        assert_eq!(bearer(&plugin, name), passed(), "and a good one is remembered, {name}");
         for place in (0..good.len()).step_by(7) {
             let mut bad = good.clone().into_bytes();
             bad[place] = if bad[place] == b'A' { b'B' } else { b'A' };
