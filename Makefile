@@ -8,7 +8,9 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 WASM_TARGET := wasm32-unknown-unknown
-PLUGINS := tenant-router headers ab-split cache-rules jwt jwt-jwks maintenance quota rewrite hello hello-http
+PLUGINS := tenant-router headers ab-split cache-rules jwt jwt-jwks maintenance quota rewrite
+# To try things with: the Rust template, and a component that answers by itself.
+EXAMPLES := hello hello-http
 
 .PHONY: help setup plugins build run test test-languages lint bench fmt clean
 
@@ -19,9 +21,9 @@ setup: ## Install what the build needs (cmake, the wasm target)
 	@.ci/setup
 
 plugins: setup ## Build the shipped plugins and the example component into target/plugins
-	@$(CARGO) build --locked --profile plugin --target $(WASM_TARGET) --target-dir target/wasm $(addprefix -p ,$(PLUGINS))
+	@$(CARGO) build --locked --profile plugin --target $(WASM_TARGET) --target-dir target/wasm $(addprefix -p ,$(PLUGINS) $(EXAMPLES))
 	mkdir -p target/plugins
-	for plugin in $(PLUGINS); do
+	for plugin in $(PLUGINS) $(EXAMPLES); do
 		cp "target/wasm/$(WASM_TARGET)/plugin/$${plugin//-/_}.wasm" "target/plugins/$$plugin.wasm"
 	done
 

@@ -5,10 +5,11 @@ use tracing_subscriber::fmt::time::SystemTime;
 
 /// Starts logging. `level` is a word such as "info"; `HITHER_LOG` overrides it in the syntax of
 /// `tracing_subscriber::EnvFilter`. That DNS does not answer is told once, by ourselves. Pingora's own log lines pass only from errors up: each of its
-/// faults reaches the access log by our own way.
+/// faults reaches the access log by our own way. Wasmtime's WASI tells of each mistake of a guest's, as often as the
+/// guest likes.
 pub(crate) fn init(json: bool, level: &str) {
     let filter = EnvFilter::try_from_env("HITHER_LOG").unwrap_or_else(|_| {
-        EnvFilter::new(format!("{level},pingora=off,hickory=off,h2=error,hyper=error"))
+        EnvFilter::new(format!("{level},pingora=off,wasmtime=off,hickory=off,h2=error,hyper=error"))
     });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -2,7 +2,7 @@
 //! looked up when a service is built, not when a request passes.
 
 use super::RequestFinished;
-use super::component_metrics::ComponentMetrics;
+use super::component_metrics::ComponentFamilies;
 use super::hook_metrics::{HookMetrics, PluginMetrics};
 use super::limit_counters::LimitCounters;
 use super::status_counters::StatusCounters;
@@ -19,13 +19,13 @@ use prometheus::{
 use std::time::Duration;
 
 /// Seconds. From a cache hit's fraction of a millisecond to a slow report's minute.
-const TIME_BUCKETS: &[f64] = &[
+pub(super) const TIME_BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0,
 ];
 
 /// Seconds. A plugin's call takes microseconds.
-const CALL_BUCKETS: &[f64] =
+pub(super) const CALL_BUCKETS: &[f64] =
     &[1e-6, 2e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 0.1, 1.0];
 
 /// Every family.
@@ -49,11 +49,7 @@ pub(super) struct Metrics {
     plugin_time: HistogramVec,
     summaries_dropped: IntCounterVec,
     plugin_remembered: IntCounterVec,
-    component_requests: IntCounterVec,
-    component_time: HistogramVec,
-    component_processor: HistogramVec,
-    pub(super) component_in_flight: IntGaugeVec,
-    pub(super) component_info: IntGaugeVec,
+    pub(super) components: ComponentFamilies,
     pub(super) app_concurrency: IntGaugeVec,
     pub(super) instance_band: IntGaugeVec,
     pub(super) instance_rtt: GaugeVec,
@@ -74,7 +70,7 @@ pub(super) struct Metrics {
     pub(super) process_fds: IntGauge,
 }
 
-fn times(
+pub(super) fn times(
     registry: &Registry,
     name: &str,
     help: &str,
@@ -204,35 +200,7 @@ impl Metrics {
                 &["plugin", "hook"],
                 CALL_BUCKETS,
             )?,
-            component_requests: counters!(
-                "hither_component_requests_total",
-                "Requests that a component was to answer.",
-                &["service", "outcome"],
-                r
-            )?,
-            component_time: time(
-                "hither_component_duration_seconds",
-                "From a component's start for a request until it has ended.",
-            )?,
-            component_processor: times(
-                r,
-                "hither_component_processor_seconds",
-                "The processor's time that a request took in a component.",
-                &["service"],
-                CALL_BUCKETS,
-            )?,
-            component_in_flight: int_gauges!(
-                "hither_component_in_flight",
-                "Requests that a component is answering.",
-                &["service"],
-                r
-            )?,
-            component_info: int_gauges!(
-                "hither_component_info",
-                "The revision of a component that answers: always 1.",
-                &["service", "revision", "digest"],
-                r
-            )?,
+            components: ComponentFamilies::new(r)?,
             app_concurrency: int_gauges!(
                 "hither_app_concurrency",
                 "Requests (or connections) in flight on an instance.",
@@ -348,16 +316,6 @@ impl Metrics {
         LimitCounters::new(limiter, |decision| {
             self.limiter_decisions.with_label_values(&[limiter, decision])
         })
-    }
-
-    pub(super) fn for_component(&self, service: &str) -> ComponentMetrics {
-        ComponentMetrics {
-            service: service.to_owned(),
-            requests: self.component_requests.clone(),
-            ok: self.component_requests.with_label_values(&[service, "ok"]),
-            time: self.component_time.with_label_values(&[service]),
-            processor: self.component_processor.with_label_values(&[service]),
-        }
     }
 
     pub(super) fn for_plugin(&self, plugin: &str, hooks: &[Hook]) -> PluginMetrics {

@@ -84,7 +84,7 @@ impl Telemetry {
 
     /// The instruments of one service's component.
     pub(crate) fn component(&self, service: &str) -> ComponentMetrics {
-        self.metrics.for_component(service)
+        self.metrics.components.of(service)
     }
 
     /// The instruments that a plugin declares for itself.

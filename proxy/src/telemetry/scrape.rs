@@ -69,15 +69,15 @@ impl Telemetry {
 
     fn look_at_components(&self, snapshot: &Snapshot) {
         let metrics = &self.metrics;
-        metrics.component_info.reset();
-        metrics.component_in_flight.reset();
+        metrics.components.info.reset();
+        metrics.components.in_flight.reset();
         for service in &snapshot.services {
             let Some(answerer) = &service.component else { continue };
             let (name, revision) = (&*service.name, answerer.revision().to_string());
             let labels = &[name, &revision, answerer.digest()];
-            metrics.component_info.with_label_values(labels).set(1);
+            metrics.components.info.with_label_values(labels).set(1);
             let (in_flight, _) = answerer.load();
-            metrics.component_in_flight.with_label_values(&[name]).set(i64::from(in_flight));
+            metrics.components.in_flight.with_label_values(&[name]).set(i64::from(in_flight));
         }
     }
 
