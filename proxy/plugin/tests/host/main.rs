@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod remembered;
 mod scene;
+mod shadow;
 mod shipped;
 mod waiting;
 mod wasi;
