@@ -4,6 +4,7 @@
 use super::RequestFinished;
 use super::hook_metrics::{HookMetrics, PluginMetrics};
 use super::limit_counters::LimitCounters;
+use super::rollout_metrics::{RolloutFamilies, RolloutMetrics};
 use super::status_counters::StatusCounters;
 use crate::fault::Fault;
 use hither_plugin_host::Hook;
@@ -48,6 +49,7 @@ pub(super) struct Metrics {
     plugin_time: HistogramVec,
     summaries_dropped: IntCounterVec,
     plugin_remembered: IntCounterVec,
+    rollouts: RolloutFamilies,
     pub(super) app_concurrency: IntGaugeVec,
     pub(super) instance_band: IntGaugeVec,
     pub(super) instance_rtt: GaugeVec,
@@ -191,6 +193,7 @@ impl Metrics {
                 &["plugin", "hook"],
                 r
             )?,
+            rollouts: RolloutFamilies::new(r)?,
             plugin_time: times(
                 r,
                 "hither_plugin_call_duration_seconds",
@@ -327,6 +330,10 @@ impl Metrics {
             summaries_dropped: self.summaries_dropped.clone(),
             hooks: Hook::ALL.map(|one| hooks.contains(&one).then(|| hook(one))),
         }
+    }
+
+    pub(super) fn for_rollout(&self, plugin: &str, kind: &'static str) -> RolloutMetrics {
+        self.rollouts.of(plugin, kind)
     }
 
     pub(super) fn unrouted(&self, status: u16) {
