@@ -8,7 +8,7 @@ use crate::origin::{Origin, OriginSpec};
 use crate::reload::{Change, Reloader};
 use crate::serve::{Bound, Listeners, Stage, Worker};
 use crate::shared::Shared;
-use crate::snapshot::{Builder, Materials, Rejection, Snapshot};
+use crate::snapshot::{Builder, Materials, Rejection, Snapshot, Trials};
 use crate::telemetry::{AccessLog, Telemetry, init_logging};
 use crate::upstream::Watcher;
 use hither_config::{AccessLog as AccessPlan, LogFormat, Plan};
@@ -54,7 +54,7 @@ pub(crate) fn check(config: &Path) -> Result<(), Rejection> {
     let materials = Materials::read(config)?;
     let telemetry = telemetry(AccessLog::off())?;
     let (builder, ..) = builder(&materials.plan, &telemetry);
-    builder.build(&materials, None).map(drop)
+    builder.build(&materials, &Trials::new(), None).map(drop)
 }
 
 /// Explains what a request would get from an edge that has just begun to run with `config`: every
@@ -66,7 +66,7 @@ pub(crate) fn explain(config: &Path, question: &Question) -> Result<Explanation,
     let materials = Materials::read(config)?;
     let telemetry = telemetry(AccessLog::off())?;
     let (builder, _, environment) = builder(&materials.plan, &telemetry);
-    let snapshot = builder.build(&materials, None)?.snapshot;
+    let snapshot = builder.build(&materials, &Trials::new(), None)?.snapshot;
     // Plugins may ask for the instances.
     let shared = Shared::new(snapshot.clone(), telemetry);
     environment.serves(&shared);
@@ -172,7 +172,7 @@ impl Edge {
         let telemetry = telemetry(access_log(&plan)?)?;
         start_origins(&plan)?;
         let (builder, watcher, environment) = builder(&plan, &telemetry);
-        let built = builder.build(&materials, None)?;
+        let built = builder.build(&materials, &Trials::new(), None)?;
         let first = built.snapshot.clone();
         let threads = plan.edge.threads.get() as usize;
         let listeners = Arc::new(ListenerSet::new(threads));
@@ -195,6 +195,7 @@ impl Edge {
         tokio::spawn(admin.serve());
         tokio::spawn(crate::reload::watch(reloader.clone()));
         tokio::spawn(reloader.clone().drain());
+        tokio::spawn(crate::reload::watch_rollouts(reloader.clone()));
         let drain_timeout = plan.edge.drain_timeout;
         Ok(Edge { shared, reloader, stage, listeners, workers, drain_timeout })
     }
@@ -232,7 +233,9 @@ impl Edge {
         let joined = tokio::task::spawn_blocking(move || {
             workers.into_iter().for_each(|worker| drop(worker.join()));
             // Nothing ends any more: what has ended is told.
-            shared.snapshot().plugins.iter().for_each(|plugin| plugin.finish());
+            let snapshot = shared.snapshot();
+            let beside = snapshot.trials.iter().map(|trial| &trial.plugin);
+            snapshot.plugins.iter().chain(beside).for_each(|plugin| plugin.finish());
         });
         tokio::select! {
             _ = joined => tracing::info!("drained"),

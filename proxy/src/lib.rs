@@ -14,6 +14,7 @@
 //! What would happen to a request, and why, is told by `explain`, which asks `decide` as `serve` does.
 //!
 //! A swap's way: `reload` -> `snapshot/build` -> one atomic store in `shared` -> drain.
+//! A new plugin beside the old one, before it takes its place: `rollout`.
 //! The composition root is `app`; the command line is `cli`.
 
 mod admin;
@@ -27,6 +28,7 @@ mod fault;
 mod host_facts;
 mod origin;
 mod reload;
+mod rollout;
 mod route;
 mod secret;
 mod serve;

@@ -36,7 +36,7 @@ impl Environment for Bench {
         None
     }
 
-    fn peek(&self, _: &str, _: &[u8]) -> Option<Charged> {
+    fn peek(&self, _: &str, _: &[u8], _: u32) -> Option<Charged> {
         None
     }
 

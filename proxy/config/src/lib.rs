@@ -57,7 +57,7 @@ pub use source::{ReadError, Source};
 pub use value::{
     AccessLog, AdminAddress, Capability, CheckMethod, ConcurrencyType, Digest, DnsName,
     HostPattern, Isolation, LimitKey, LogFormat, LogLevel, Name, OnFailure, OutageKind,
-    PathPattern, PathPrefix, Process, Rate, Share, Size, SoftLimitScope, Spread,
+    PathPattern, PathPrefix, Process, Rate, Share, Size, SoftLimitScope, Spread, parse_duration,
 };
 
 /// Reads `source` into a [`Plan`].

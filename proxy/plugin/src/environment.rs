@@ -33,8 +33,8 @@ pub trait Environment: Send + Sync + 'static {
     /// Takes `cost` units of a limiter under a key, or none; none when there is no such limiter now.
     fn take(&self, limiter: &str, key: &[u8], cost: u32) -> Option<Charged>;
 
-    /// What [`Environment::take`] would say of one unit, without taking any.
-    fn peek(&self, limiter: &str, key: &[u8]) -> Option<Charged>;
+    /// What [`Environment::take`] would say, without taking any.
+    fn peek(&self, limiter: &str, key: &[u8], cost: u32) -> Option<Charged>;
 
     /// Calls a service. The call ends when it is dropped; nothing of it may block.
     fn call(&self, call: HttpCall) -> HttpFuture;

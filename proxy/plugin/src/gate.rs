@@ -10,17 +10,24 @@ use crate::report::Report;
 
 /// The breaker, with a flag in front so that a plugin in good health takes no lock.
 pub(crate) struct Gate {
+    /// Whether it ever opens.
+    counts: bool,
     open: AtomicBool,
     breaker: Mutex<Breaker>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { open: AtomicBool::new(false), breaker: Mutex::new(Breaker::new()) }
+        Self { counts: true, open: AtomicBool::new(false), breaker: Mutex::new(Breaker::new()) }
     }
 }
 
 impl Gate {
+    /// One that lets everything pass: whoever only watches wants to see each failure.
+    pub(crate) fn never_open() -> Self {
+        Self { counts: false, ..Self::default() }
+    }
+
     /// A rehearsal is no probe: only traffic may close a breaker.
     pub(crate) fn ask(&self, now: Instant, rehearsal: bool) -> Option<Ticket> {
         if !self.open.load(Ordering::Relaxed) {
@@ -53,7 +60,7 @@ impl Gate {
     }
 
     pub(crate) fn tell(&self, now: Instant, ticket: &Ticket, end: End) {
-        if *ticket == Ticket::Usual && end != End::Failed {
+        if !self.counts || (*ticket == Ticket::Usual && end != End::Failed) {
             return;
         }
         let mut breaker = self.breaker.lock();

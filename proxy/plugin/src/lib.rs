@@ -16,6 +16,7 @@
 //! | `configure` with every configuration | `revision` -> [`Revision`] |
 //! | calls, on pooled instances with budgets | `revision`, `calls`, `instance`, `pool`, `guest`, `run_time`, `ticker` |
 //! | calls with a body | `body` |
+//! | copies of requests, for a revision that only watches | `kept`, `shadow` |
 //! | what came back becomes something that can be applied without failing | `judge` -> `verdict` |
 //! | a plugin that keeps failing is left alone for a while | `breaker`, `gate` |
 //!
@@ -46,6 +47,7 @@ mod host;
 mod input;
 mod instance;
 mod judge;
+mod kept;
 mod lent;
 mod loaded;
 mod manifest;
@@ -56,6 +58,7 @@ mod report;
 mod request;
 mod revision;
 mod run_time;
+mod shadow;
 mod shelf;
 mod spec;
 mod start;
@@ -79,12 +82,14 @@ pub use fault::{ConfigureError, Failure, HostError, LoadError, Problem};
 pub use hook::{Capability, Hook, Hooks, OnFailure, UnknownCapability};
 pub use host::{Host, HostOptions};
 pub use input::{InputName, InputPattern};
+pub use kept::{KeptRequest, KeptResponse};
 pub use lent::{Lent, Secret};
 pub use loaded::Loaded;
 pub use manifest::{Manifest, Metric, MetricKind};
 pub use report::Report;
 pub use request::{Attempt, Inputs, Protocol, RequestHead, ResponseHead, Values};
 pub use revision::Revision;
+pub use shadow::Shadow;
 pub use spec::{Budget, Config, Isolation, Spec};
 pub use ticker::GRACE;
 pub use verdict::{

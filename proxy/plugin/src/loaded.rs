@@ -11,6 +11,7 @@ use crate::block_on::block_on;
 use crate::capability::{self, Capabilities, Places, Rate};
 use crate::compile::{compile, hex};
 use crate::engine::LARGEST_MEMORY;
+use crate::environment::Environment;
 use crate::exports::Exports;
 use crate::fault::{ConfigureError, Failure, LoadError, Problem, bounded};
 use crate::guest::Guest;
@@ -21,6 +22,7 @@ use crate::lent::Lent;
 use crate::manifest::Manifest;
 use crate::memory::Memory;
 use crate::revision::Revision;
+use crate::shadow::{Onlooker, Shadow};
 use crate::spec::{Budget, Config, Isolation, Spec};
 use crate::wasi;
 
@@ -142,23 +144,50 @@ impl Loaded {
         configs: Vec<Config>,
         lent: Lent,
     ) -> Result<Arc<Revision>, ConfigureError> {
+        let environment = Arc::clone(&self.host.environment);
+        self.configure_in(configs, lent, environment, Arc::clone(&self.memory), false)
+    }
+
+    /// Makes a revision that is shown copies of what another one decides: see [`Shadow`].
+    ///
+    /// # Errors
+    /// The same, but for metrics: a shadow has none.
+    pub fn configure_shadow(
+        self: &Arc<Self>,
+        configs: Vec<Config>,
+        lent: Lent,
+    ) -> Result<Shadow, ConfigureError> {
+        let onlooker = Arc::new(Onlooker::new(Arc::clone(&self.host.environment)));
+        let environment = Arc::clone(&onlooker) as Arc<dyn Environment>;
+        let memory = Arc::new(self.memory.scratch());
+        let revision = self.configure_in(configs, lent, environment, memory, true)?;
+        Ok(Shadow::new(revision, onlooker))
+    }
+
+    fn configure_in(
+        self: &Arc<Self>,
+        configs: Vec<Config>,
+        lent: Lent,
+        environment: Arc<dyn Environment>,
+        memory: Arc<Memory>,
+        watches: bool,
+    ) -> Result<Arc<Revision>, ConfigureError> {
         let plugin = || self.name.to_string();
         let declared: Arc<[_]> = self.manifest.metrics.clone().into();
-        let sink = self
-            .host
-            .environment
+        let sink = environment
             .metrics(&self.name, &declared)
             .map_err(|reason| ConfigureError::Metrics { plugin: plugin(), reason })?;
         let capabilities = Capabilities {
             plugin: Arc::clone(&self.name),
             revision: self.host.next_revision(),
-            environment: Arc::clone(&self.host.environment),
+            environment,
             declared,
             sink,
-            memory: Arc::clone(&self.memory),
+            memory,
             rate: Rate::new(self.budget.log_lines, self.host.epoch),
             lent,
             calls: Places::new(self.budget.http_calls, self.budget.http_answer),
+            watches,
             epoch: self.host.epoch,
         };
         let revision = Revision::new(Arc::clone(self), configs, capabilities)?;

@@ -24,7 +24,7 @@ pub(crate) enum Refusal {
     Full,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     value: Box<[u8]>,
     version: u64,
@@ -51,6 +51,25 @@ impl Memory {
             bytes: AtomicUsize::new(0),
             most: AtomicUsize::new(most),
             versions: AtomicU64::new(1),
+        }
+    }
+
+    /// Another one that holds the same now, and whose writes nobody else sees.
+    pub(crate) fn scratch(&self) -> Self {
+        let shards = std::array::from_fn(|at| {
+            Mutex::new(self.shards.get(at).map(|shard| shard.lock().clone()).unwrap_or_default())
+        });
+        let held = |shard: &Mutex<Shard>| {
+            shard.lock().iter().map(|(key, entry)| cost(key, entry.value.len())).sum::<usize>()
+        };
+        let bytes = shards.iter().map(held).sum();
+        Self {
+            shards,
+            // The same, since it says in which shard a key is.
+            hasher: self.hasher.clone(),
+            bytes: AtomicUsize::new(bytes),
+            most: AtomicUsize::new(self.most.load(Ordering::Relaxed)),
+            versions: AtomicU64::new(self.versions.load(Ordering::Relaxed)),
         }
     }
 
@@ -212,6 +231,20 @@ mod tests {
         assert_eq!(memory.get(0, b"k"), Some((b"2".to_vec(), second)));
         // Expired is absent.
         assert!(memory.compare_and_set(10, b"k", b"3", 10, 0).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_scratch_copy_goes_on_by_itself() {
+        let memory = Memory::new(10_000);
+        let version = memory.set(0, b"k", b"1", 10).unwrap();
+        let scratch = memory.scratch();
+        assert_eq!(scratch.get(0, b"k"), Some((b"1".to_vec(), version)));
+        scratch.set(0, b"k", b"2", 10).unwrap();
+        scratch.set(0, b"new", b"3", 10).unwrap();
+        memory.delete(b"other");
+        assert_eq!(memory.get(0, b"k"), Some((b"1".to_vec(), version)));
+        assert_eq!(memory.get(0, b"new"), None);
+        assert_eq!(scratch.bytes.load(Ordering::Relaxed), cost(b"k", 1) + cost(b"new", 1));
     }
 
     #[test]

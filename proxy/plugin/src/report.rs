@@ -30,6 +30,11 @@ impl<T> Report<T> {
         Self::not_called(Err(failure))
     }
 
+    /// Of a plugin that needs not be called to know what it says.
+    pub fn not_asked(verdict: T) -> Self {
+        Self::not_called(Ok(verdict))
+    }
+
     pub(crate) fn not_called(outcome: Result<T, Failure>) -> Self {
         Self { outcome, time: Duration::ZERO, memory: 0, fresh: false, remembered: false }
     }

@@ -118,7 +118,8 @@ impl Revision {
         let pool = Pool::new(loaded.budget.instances);
         let streams = Streams::of(loaded.budget.instances);
         let recalled = loaded.manifest().by_inputs.then(Box::default);
-        let (capabilities, gate, gate_aside) = (Arc::new(may), Gate::default(), Gate::default());
+        let gate = if may.watches { Gate::never_open() } else { Gate::default() };
+        let (capabilities, gate_aside) = (Arc::new(may), Gate::default());
         Ok(Self { loaded, configs, capabilities, pool, streams, gate, gate_aside, recalled })
     }
 

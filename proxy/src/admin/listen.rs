@@ -2,6 +2,7 @@
 
 use super::State;
 use super::access::Access;
+use super::events::{MOST_LISTENERS, look_at_instances};
 use crate::reload::Reloader;
 use crate::secret::Secret;
 use crate::serve::Stage;
@@ -53,12 +54,15 @@ impl Admin {
         let socket = socket
             .map_err(|error| Rejection::Other(format!("admin.address cannot be bound: {error}")))?;
         let access = Access::new(token);
-        Ok(Admin { socket, state: Arc::new(State { reloader, shared, stage, access }) })
+        let listeners = Arc::new(Semaphore::new(MOST_LISTENERS));
+        let state = State { reloader, shared, stage, access, listeners };
+        Ok(Admin { socket, state: Arc::new(state) })
     }
 
     /// Answers for ever.
     pub(crate) async fn serve(self) {
         let Admin { socket, state } = self;
+        tokio::spawn(look_at_instances(state.shared.clone()));
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         match &socket {
             Socket::Tcp(listener) => {

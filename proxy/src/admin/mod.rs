@@ -1,6 +1,7 @@
 //! The admin API: reads a snapshot, asks `reload`, and never reaches into `serve`.
 
 mod access;
+mod events;
 mod explain;
 mod instances;
 mod listen;
@@ -16,14 +17,14 @@ use crate::shared::Shared;
 use access::Access;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use serde_json::Value;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// An answer of the admin API.
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Either<Full<Bytes>, events::Stream>>;
 
 /// What the endpoints need.
 pub(crate) struct State {
@@ -31,6 +32,8 @@ pub(crate) struct State {
     shared: Arc<Shared>,
     stage: watch::Receiver<Stage>,
     access: Access,
+    /// Places for those who listen to events.
+    listeners: Arc<Semaphore>,
 }
 
 impl State {
@@ -45,17 +48,20 @@ impl State {
             (&Method::GET, "/live") => text(StatusCode::OK, "live\n"),
             (&Method::GET, "/ready") => self.ready(),
             (&Method::GET, "/metrics") => self.metrics(),
+            (&Method::GET, "/events") => events::events(&self),
             (&Method::GET, "/status") => json(StatusCode::OK, &status::status(&self)),
             (&Method::POST, "/reload") => reload::reload(self, request.uri().query()).await,
             (&Method::POST, "/reload/back") => reload::back(self).await,
             (&Method::POST, "/explain") => explain::explain(self, request.into_body()).await,
             (&Method::POST, _) if path.starts_with("/plugins/") => {
-                plugins::swap(self, &path["/plugins/".len()..], request.into_body()).await
+                let query = request.uri().query().map(str::to_owned);
+                let (path, body) = (&path["/plugins/".len()..], request.into_body());
+                plugins::change(self, path, query.as_deref(), body).await
             }
             (&Method::PUT | &Method::DELETE, _) if path.starts_with("/services/") => {
                 instances::change(self, &method, &path, request.into_body()).await
             }
-            (_, "/live" | "/ready" | "/metrics" | "/status") => not_allowed("GET"),
+            (_, "/live" | "/ready" | "/metrics" | "/status" | "/events") => not_allowed("GET"),
             (_, "/reload" | "/reload/back" | "/explain") => not_allowed("POST"),
             _ if path.starts_with("/plugins/") => not_allowed("POST"),
             _ if path.starts_with("/services/") => not_allowed("PUT, DELETE"),
@@ -79,7 +85,7 @@ impl State {
 }
 
 fn with_type(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Either::Left(Full::new(body.into())));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));

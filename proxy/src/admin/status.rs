@@ -25,6 +25,7 @@ pub(super) fn status(state: &State) -> Value {
         },
         "services": snapshot.services.iter().map(|s| service(s, &snapshot)).collect::<Vec<_>>(),
         "plugins": snapshot.plugins.iter().map(|p| plugin(p)).collect::<Vec<_>>(),
+        "rollouts": state.reloader.rollouts(),
         "swaps": state.reloader.swaps(),
     })
 }

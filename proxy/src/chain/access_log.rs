@@ -52,7 +52,8 @@ impl Chain {
         let started_ms = exchange.began_ms(finished.duration);
         for (place, link) in self.links.iter().enumerate() {
             let misses = || link.when.as_ref().is_some_and(|when| when.misses(head).is_some());
-            let Some(queue) = link.plugin.log() else { continue };
+            let plugin = link.decider(exchange, place);
+            let Some(queue) = plugin.log() else { continue };
             if exchange.passed_over(place).unwrap_or_else(misses) {
                 continue;
             }
@@ -75,7 +76,7 @@ impl Chain {
                 // No cache is asked in this version.
                 cache: "",
                 fault: finished.fault,
-                inputs: link.plugin.revision.inputs_of(link.config, &facts),
+                inputs: plugin.revision.inputs_of(link.config, &facts),
             });
         }
     }

@@ -83,8 +83,8 @@ impl host::Environment for PluginEnvironment {
         self.charge(Check { limit: limiter, key, cost }, Way::Take)
     }
 
-    fn peek(&self, limiter: &str, key: &[u8]) -> Option<host::Charged> {
-        self.charge(Check { limit: limiter, key, cost: 1 }, Way::Peek)
+    fn peek(&self, limiter: &str, key: &[u8], cost: u32) -> Option<host::Charged> {
+        self.charge(Check { limit: limiter, key, cost }, Way::Peek)
     }
 
     fn call(&self, call: host::HttpCall) -> host::HttpFuture {

@@ -1,8 +1,10 @@
 //! What the plugins of one request have said so far.
 
+use super::shadow::{Asked, Copies, Held, Queue};
 use crate::decide::Record;
 use hither_plugin_host::{BodyMode, Side};
 use smallvec::SmallVec;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Pieces of metadata that one request may gather; what goes beyond is dropped.
@@ -20,6 +22,8 @@ pub(crate) struct Exchange {
     wanted: [bool; 2],
     /// For whoever asks why; hardly ever there.
     record: Option<Box<Record>>,
+    /// For shadows; hardly ever any.
+    copies: Vec<Copies>,
 }
 
 /// What one plugin left for its later hooks.
@@ -28,6 +32,8 @@ struct Seat {
     memo: u64,
     skip_response: bool,
     passed_over: bool,
+    /// A new revision on trial decides, in all hooks.
+    tries_new: bool,
     /// How much it wants of the request's body, and of the response's.
     bodies: [BodyMode; 2],
 }
@@ -90,6 +96,34 @@ impl Exchange {
 
     pub(super) fn skips_response(&self, place: usize) -> bool {
         self.seats.get(place).is_some_and(|seat| seat.skip_response)
+    }
+
+    /// The new revision that is on trial at `place` decides this exchange.
+    pub(super) fn try_new(&mut self, place: usize) {
+        if let Some(seat) = self.seats.get_mut(place) {
+            seat.tries_new = true;
+        }
+    }
+
+    pub(super) fn tries_new(&self, place: usize) -> bool {
+        self.seats.get(place).is_some_and(|seat| seat.tries_new)
+    }
+
+    /// Keeps a copy for the shadow of the plugin at `place`.
+    pub(super) fn copy(&mut self, place: usize, queue: &Arc<Queue>, held: Held, asked: Asked) {
+        let at = self.copies.iter().position(|copies| copies.place == place);
+        let at = at.unwrap_or_else(|| {
+            self.copies.push(Copies::new(place, queue.clone()));
+            self.copies.len() - 1
+        });
+        if let Some(copies) = self.copies.get_mut(at) {
+            copies.add(held, asked);
+        }
+    }
+
+    /// All heads have been seen: hands the copies over now, since the bodies may take days.
+    pub(crate) fn heads_seen(&mut self) {
+        self.copies.clear();
     }
 
     /// Takes a plugin's metadata, under its name.

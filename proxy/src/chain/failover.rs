@@ -2,8 +2,10 @@
 //! policy's own bounds are not theirs to move.
 
 use super::inputs::Facts;
+use super::shadow::{Asked, KeptAttempt};
+use super::trial::Made;
 use super::{Chain, Exchange, Link, RequestContext, RequestMessage, said};
-use hither_plugin_host::{Attempt, Failover, Hook, Pair, Reply};
+use hither_plugin_host::{Attempt, Failover, Hook, Pair, Reply, Report};
 use std::sync::Arc;
 
 /// What becomes of a failed attempt.
@@ -36,7 +38,12 @@ impl Chain {
         attempt: &Attempt<'_>,
     ) -> FailoverOutcome {
         for (place, link) in self.links.iter().enumerate().take(exchange.reached()) {
-            if !link.plugin.serves(Hook::Failover) || exchange.passed_over(place) != Some(false) {
+            if exchange.passed_over(place) != Some(false) {
+                continue;
+            }
+            if !link.decider(exchange, place).serves(Hook::Failover) {
+                let passed = Report::not_asked(Failover::ByPolicy);
+                link.show_attempt(head, context, exchange, attempt, place, &passed);
                 continue;
             }
             let outcome = link.on_failure(head, context, exchange, attempt, place);
@@ -49,6 +56,20 @@ impl Chain {
 }
 
 impl Link {
+    fn show_attempt(
+        &self,
+        head: &impl RequestMessage,
+        context: &RequestContext<'_>,
+        exchange: &mut Exchange,
+        attempt: &Attempt<'_>,
+        place: usize,
+        report: &Report<Failover>,
+    ) {
+        self.show_request(head, context, exchange, place, report, |copy, report| {
+            Asked::Failover(copy, KeptAttempt::of(attempt), report)
+        });
+    }
+
     fn on_failure(
         &self,
         head: &impl RequestMessage,
@@ -57,16 +78,19 @@ impl Link {
         attempt: &Attempt<'_>,
         place: usize,
     ) -> FailoverOutcome {
-        let now_ms = self.now_ms(exchange);
+        let plugin = self.decider(exchange, place);
+        let now_ms = plugin.now_ms(exchange);
         let report = {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
-            self.plugin.revision.on_failure(&request, exchange.memo(place), attempt)
+            plugin.revision.on_failure(&request, exchange.memo(place), attempt)
         };
         exchange.took(report.time);
-        let time = report.called_for();
-        let judged = self.plugin.judge(Hook::Failover, report, context.rehearsal);
+        self.show_attempt(head, context, exchange, attempt, place, &report);
+        let (time, made) = (report.called_for(), Made::of(&report));
+        let judged = plugin.judge(Hook::Failover, report, context.rehearsal);
+        self.count(exchange, place, made, &judged);
         exchange.write_down(|record| {
             record.called(&self.plugin.name, Hook::Failover, time, said::of_failover(&judged));
         });

@@ -1,7 +1,8 @@
 //! Loading plugins for a snapshot: what is unchanged is carried over with its instances; what is
 //! new is loaded, checked against its own schema, configured and only then handed out.
 
-use super::Plugin;
+use super::{Plugin, Trial};
+use crate::rollout::{Kind, Rollout};
 use crate::snapshot::PluginSecrets;
 use crate::telemetry::PluginMetrics;
 use hither_config::{
@@ -9,8 +10,8 @@ use hither_config::{
     PluginPlan, Report, Source,
 };
 use hither_plugin_host::{
-    Budget, Capability, Config, Hook, Host, HostError, HostOptions, Isolation, Lent, Loaded,
-    OnFailure, Secret, Spec,
+    Budget, Capability, Config, ConfigureError, Hook, Host, HostError, HostOptions, Isolation,
+    Lent, Loaded, OnFailure, Secret, Spec,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -74,6 +75,16 @@ pub(crate) struct Wanted<'a> {
     pub(crate) source: &'a Source,
 }
 
+impl Wanted<'_> {
+    fn problem(&self, key: &str, message: &str) -> Report {
+        self.source.problem(&["plugin", self.name, key], message, None)
+    }
+
+    fn refused(&self, error: &ConfigureError) -> Report {
+        self.problem("config", &error.to_string())
+    }
+}
+
 /// All that a plugin was loaded from: equal prints, equal plugins.
 #[derive(Clone, PartialEq)]
 pub(super) struct Print {
@@ -84,6 +95,8 @@ pub(super) struct Print {
     secrets: Option<Arc<PluginSecrets>>,
     limiters: BTreeSet<Name>,
     http: BTreeSet<Name>,
+    /// It only watches: it must never serve, whatever else is equal.
+    watches: bool,
 }
 
 /// What loading depends on, configuration aside.
@@ -116,34 +129,71 @@ impl PluginLoader {
         Ok(self.host.get_or_init(|| host))
     }
 
-    /// The plugin for a snapshot: `before` itself where nothing changed.
+    /// The plugin for a snapshot: one of `before` where nothing changed.
     ///
     /// # Errors
     /// What is wrong with it, at its place. Nothing that runs is touched.
     pub(crate) fn load(
         &self,
         wanted: &Wanted<'_>,
-        before: Option<&Arc<Plugin>>,
+        before: &[&Arc<Plugin>],
         metrics: impl FnOnce(Vec<Hook>) -> PluginMetrics,
     ) -> Result<Arc<Plugin>, Report> {
-        let Wanted { name, source, .. } = *wanted;
-        let print = print(wanted);
-        if let Some(before) = before.filter(|before| before.print == print) {
-            return Ok(before.clone());
+        let print = print(wanted, false);
+        if let Some(before) = before.iter().find(|before| before.print == print) {
+            return Ok(Arc::clone(before));
         }
-        let problem = |message: String| source.problem(&["plugin", name, "file"], &message, None);
-        let loaded = match before.filter(|before| before.print.load == print.load) {
+        let loaded = self.checked(wanted, &print, before)?;
+        let configs = wanted.attachments.handed_over();
+        let configured = loaded.configure_with(configs, lent(wanted));
+        let revision = configured.map_err(|error| wanted.refused(&error))?;
+        let metrics = metrics(revision.hooks().iter().collect());
+        Ok(Arc::new(Plugin::new(wanted.name.as_str().into(), revision, print, metrics)))
+    }
+
+    /// A new revision beside `old`, on trial by `rollout`.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn try_out(
+        &self,
+        wanted: &Wanted<'_>,
+        old: &Arc<Plugin>,
+        rollout: &Arc<Rollout>,
+        metrics: impl FnOnce(Vec<Hook>) -> PluginMetrics,
+    ) -> Result<Arc<Trial>, Report> {
+        let rollout = rollout.clone();
+        if let Kind::Canary(_) = rollout.plan.kind {
+            let new = self.load(wanted, &[], metrics)?;
+            return Ok(Arc::new(Trial::canary(old, new, rollout)));
+        }
+        let print = print(wanted, true);
+        let loaded = self.checked(wanted, &print, &[old])?;
+        let configs = wanted.attachments.handed_over();
+        let configured = loaded.configure_shadow(configs, lent(wanted));
+        let shadow = configured.map_err(|error| wanted.refused(&error))?;
+        let metrics = metrics(loaded.hooks().iter().collect());
+        let (name, revision) = (wanted.name.as_str().into(), shadow.revision().clone());
+        let new = Arc::new(Plugin::new(name, revision, print, metrics));
+        Trial::shadow(old, new, shadow, rollout).map(Arc::new).map_err(|error| {
+            wanted.problem("file", &format!("the thread of its shadow cannot be started: {error}"))
+        })
+    }
+
+    /// Its code, and its configuration as its own schema wants it.
+    fn checked(
+        &self,
+        wanted: &Wanted<'_>,
+        print: &Print,
+        before: &[&Arc<Plugin>],
+    ) -> Result<Arc<Loaded>, Report> {
+        let loaded = match before.iter().find(|before| before.print.load == print.load) {
             Some(before) => before.revision.loaded().clone(),
-            None => self.loaded(wanted, &print).map_err(problem)?,
+            None => self.loaded(wanted, print).map_err(|error| wanted.problem("file", &error))?,
         };
         let schema = loaded.config_schema().map(Value::to_string).unwrap_or_default();
-        source.check_plugin_config(name, &schema)?;
-        let configs = wanted.attachments.handed_over();
-        let revision = loaded.configure_with(configs, lent(wanted)).map_err(|error| {
-            source.problem(&["plugin", name, "config"], &error.to_string(), None)
-        })?;
-        let metrics = metrics(revision.hooks().iter().collect());
-        Ok(Arc::new(Plugin::new(name.as_str().into(), revision, print, metrics)))
+        wanted.source.check_plugin_config(wanted.name, &schema)?;
+        Ok(loaded)
     }
 
     fn loaded(&self, wanted: &Wanted<'_>, print: &Print) -> Result<Arc<Loaded>, String> {
@@ -180,7 +230,7 @@ impl Print {
     }
 }
 
-fn print(wanted: &Wanted<'_>) -> Print {
+fn print(wanted: &Wanted<'_>, watches: bool) -> Print {
     let Wanted { plan, bytes, attachments, .. } = *wanted;
     let grant = |grant: &Grant| match grant {
         Grant::Log => Capability::Log,
@@ -220,5 +270,6 @@ fn print(wanted: &Wanted<'_>) -> Print {
         secrets: wanted.secrets.cloned(),
         limiters: plan.limiters.clone(),
         http: plan.http.clone(),
+        watches,
     }
 }

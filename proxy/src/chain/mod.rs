@@ -4,6 +4,7 @@
 
 mod access_log;
 mod background;
+mod compare;
 mod environment;
 mod exchange;
 mod failover;
@@ -14,6 +15,8 @@ mod passage;
 mod plugin;
 mod rate_limit;
 mod said;
+mod shadow;
+mod trial;
 mod when;
 mod wish;
 
@@ -27,14 +30,17 @@ pub(crate) use message::{
 };
 pub(crate) use passage::{Ended, Passage};
 pub(crate) use plugin::Plugin;
+pub(crate) use trial::Trial;
 pub(crate) use when::When;
 pub(crate) use wish::Wish;
 
 use crate::snapshot::Refused;
 pub(crate) use hither_plugin_host::{Attempt, Side};
-use hither_plugin_host::{Bearer, Hook, Reply, RequestVerdict, ResponseVerdict, Routing};
+use hither_plugin_host::{Bearer, Hook, Reply, Report, RequestVerdict, ResponseVerdict, Routing};
 use inputs::Facts;
+use shadow::Asked;
 use std::sync::Arc;
+use trial::Made;
 
 /// The plugins of one service, in the order of its `plugins`.
 #[derive(Default)]
@@ -50,6 +56,8 @@ pub(crate) struct Chain {
 /// A plugin as one service uses it.
 pub(crate) struct Link {
     pub(crate) plugin: Arc<Plugin>,
+    /// A new revision beside it.
+    pub(crate) trial: Option<Arc<Trial>>,
     /// Which of the plugin's configurations is this service's.
     pub(crate) config: u32,
     /// Which requests it is asked about; none: all.
@@ -77,10 +85,10 @@ pub(crate) enum ResponseOutcome {
 
 impl Chain {
     pub(crate) fn new(links: Vec<Link>) -> Chain {
-        let any = |hook| links.iter().any(|link: &Link| link.plugin.serves(hook));
+        let any = |hook| links.iter().any(|link: &Link| link.serves(hook));
         let (watches_responses, watches_ends) = (any(Hook::ResponseFilter), any(Hook::AccessLog));
         let (reads_responses, watches_attempts) = (any(Hook::ResponseBody), any(Hook::Failover));
-        let waits = links.iter().any(|link| link.plugin.revision.waits());
+        let waits = links.iter().any(Link::waits);
         let links = links.into();
         Chain { links, watches_responses, reads_responses, watches_attempts, watches_ends, waits }
     }
@@ -102,7 +110,8 @@ impl Chain {
     pub(crate) fn may_read_response(&self, exchange: &Exchange) -> bool {
         self.reads_responses
             && self.links.iter().enumerate().any(|(place, link)| {
-                link.plugin.serves(Hook::ResponseBody) && !exchange.skips_response(place)
+                link.decider(exchange, place).serves(Hook::ResponseBody)
+                    && !exchange.skips_response(place)
             })
     }
 
@@ -111,7 +120,8 @@ impl Chain {
         let links = self.links.iter().enumerate().rev();
         links
             .filter(|(place, link)| {
-                link.plugin.serves(Hook::ResponseFilter) && !exchange.skips_response(*place)
+                link.decider(exchange, *place).serves(Hook::ResponseFilter)
+                    && !exchange.skips_response(*place)
             })
             .map(|(_, link)| &link.plugin.name)
     }
@@ -132,12 +142,14 @@ impl Chain {
                 exchange.write_down(|record| record.passed_over(&link.plugin.name, why));
                 continue;
             }
+            link.choose(exchange, place, context.rehearsal);
             for hook in [Hook::RateLimit, Hook::RequestFilter, Hook::Routing] {
-                if !link.plugin.serves(hook) {
+                if !link.decider(exchange, place).serves(hook) {
+                    link.show_unasked(hook, head, context, exchange, place);
                     continue;
                 }
                 let outcome = match hook {
-                    Hook::RateLimit => link.limit(head, context, exchange).await,
+                    Hook::RateLimit => link.limit(head, context, exchange, place).await,
                     Hook::RequestFilter => {
                         link.filter_request(head, context, exchange, place).await
                     }
@@ -162,7 +174,7 @@ impl Chain {
         let mut add = |(place, link): (usize, &Link)| {
             let memo = exchange.memo(place);
             let bearer = Bearer { exchange: number, config: link.config, memo };
-            passage.add(&link.plugin, bearer, exchange.body(place, side));
+            passage.add(link, exchange, place, bearer);
         };
         match side {
             Side::Request => links.for_each(&mut add),
@@ -179,7 +191,12 @@ impl Chain {
         exchange: &mut Exchange,
     ) -> ResponseOutcome {
         for (place, link) in self.links.iter().enumerate().take(exchange.reached()).rev() {
-            if !link.plugin.serves(Hook::ResponseFilter) || exchange.skips_response(place) {
+            if exchange.skips_response(place) {
+                continue;
+            }
+            if !link.decider(exchange, place).serves(Hook::ResponseFilter) {
+                let passed = Report::not_asked(ResponseVerdict::Pass);
+                link.show_response(head, context, exchange, place, &passed);
                 continue;
             }
             let outcome = link.filter_response(head, context, exchange, place);
@@ -192,9 +209,9 @@ impl Chain {
 }
 
 impl Link {
-    /// The request's time; none for a plugin that goes by its inputs, which is not told it.
-    fn now_ms(&self, exchange: &mut Exchange) -> Option<u64> {
-        (!self.plugin.revision.by_inputs()).then(|| exchange.now_ms())
+    fn waits(&self) -> bool {
+        let canary = self.trial.as_ref().filter(|trial| trial.is_canary());
+        self.plugin.revision.waits() || canary.is_some_and(|trial| trial.plugin.revision.waits())
     }
 
     async fn filter_request(
@@ -204,12 +221,13 @@ impl Link {
         exchange: &mut Exchange,
         place: usize,
     ) -> RequestOutcome {
-        let now_ms = self.now_ms(exchange);
+        let plugin = self.decider(exchange, place);
+        let now_ms = plugin.now_ms(exchange);
         let report = {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
-            let revision = &self.plugin.revision;
+            let revision = &plugin.revision;
             match revision.waits() {
                 false => revision.on_request(&request),
                 // Boxed: whoever does not wait need not make room for it.
@@ -217,8 +235,10 @@ impl Link {
             }
         };
         exchange.took(report.time);
-        let time = report.called_for();
-        let judged = self.plugin.judge(Hook::RequestFilter, report, context.rehearsal);
+        self.show_request(head, context, exchange, place, &report, Asked::Request);
+        let (time, made) = (report.called_for(), Made::of(&report));
+        let judged = plugin.judge(Hook::RequestFilter, report, context.rehearsal);
+        self.count(exchange, place, made, &judged);
         exchange.write_down(|record| {
             record.called(&self.plugin.name, Hook::RequestFilter, time, said::of_request(&judged));
         });
@@ -247,27 +267,30 @@ impl Link {
         wish: &mut Wish,
         place: usize,
     ) -> RequestOutcome {
-        let now_ms = self.now_ms(exchange);
+        let plugin = self.decider(exchange, place);
+        let now_ms = plugin.now_ms(exchange);
         let report = {
             let facts =
                 Facts::of_request(head.headers(), head.path(), context, exchange.metadata());
             let request = context.head(head, &facts, now_ms, self.config);
-            let revision = &self.plugin.revision;
+            let revision = &plugin.revision;
             match revision.waits() {
                 false => revision.select(&request),
                 true => Box::pin(revision.select_waiting(&request)).await,
             }
         };
         exchange.took(report.time);
-        let time = report.called_for();
-        let judged = self.plugin.judge(Hook::Routing, report, context.rehearsal);
+        self.show_request(head, context, exchange, place, &report, Asked::Routing);
+        let (time, made) = (report.called_for(), Made::of(&report));
+        let judged = plugin.judge(Hook::Routing, report, context.rehearsal);
         let judged = judged.and_then(|routing| match &routing {
             Routing::Route(target) => match wish::not_served(target, context.service) {
-                Some(wrong) => Err(self.plugin.refuse(Hook::Routing, wrong, context.rehearsal)),
+                Some(wrong) => Err(plugin.refuse(Hook::Routing, wrong, context.rehearsal)),
                 None => Ok(routing),
             },
             _ => Ok(routing),
         });
+        self.count(exchange, place, made, &judged);
         exchange.write_down(|record| {
             record.called(&self.plugin.name, Hook::Routing, time, said::of_routing(&judged));
         });
@@ -292,15 +315,18 @@ impl Link {
         exchange: &mut Exchange,
         place: usize,
     ) -> ResponseOutcome {
-        let now_ms = self.now_ms(exchange);
+        let plugin = self.decider(exchange, place);
+        let now_ms = plugin.now_ms(exchange);
         let report = {
             let facts = Facts::of_response(head.headers(), context, exchange.metadata());
             let response = context.head(head, &facts, now_ms, self.config);
-            self.plugin.revision.on_response(&response, exchange.memo(place))
+            plugin.revision.on_response(&response, exchange.memo(place))
         };
         exchange.took(report.time);
-        let time = report.called_for();
-        let judged = self.plugin.judge(Hook::ResponseFilter, report, false);
+        self.show_response(head, context, exchange, place, &report);
+        let (time, made) = (report.called_for(), Made::of(&report));
+        let judged = plugin.judge(Hook::ResponseFilter, report, false);
+        self.count(exchange, place, made, &judged);
         exchange.write_down(|record| {
             record.called(
                 &self.plugin.name,

@@ -5,9 +5,11 @@
 //! those after it come once all of it is there. It holds no bytes itself, and must not know where they
 //! come from.
 
-use super::exchange::Exchange;
 use super::plugin::{Failed, Plugin};
 use super::said;
+use super::trial::{Made, Trial};
+use super::{Exchange, Link};
+use crate::rollout::{How, Which};
 use bytes::Bytes;
 use hither_plugin_host::{
     Bearer, BodyMode, BodyStream, ChunkVerdict, Edits, LARGEST_CHUNK, Reply, Report, Side,
@@ -30,6 +32,8 @@ pub(crate) struct Passage {
 /// One plugin on the way.
 struct Stage {
     plugin: Arc<Plugin>,
+    /// Where two revisions are compared, and which of them this is.
+    trial: Option<(Arc<Trial>, Which)>,
     bearer: Bearer,
     wants: Wants,
 }
@@ -67,13 +71,15 @@ impl Passage {
     }
 
     /// The next plugin on the way.
-    pub(super) fn add(&mut self, plugin: &Arc<Plugin>, bearer: Bearer, mode: BodyMode) {
-        let wants = match mode {
+    pub(super) fn add(&mut self, link: &Link, exchange: &Exchange, place: usize, bearer: Bearer) {
+        let plugin = link.decider(exchange, place);
+        let wants = match exchange.body(place, self.side) {
             BodyMode::None => return,
             BodyMode::Buffered(most) => Wants::Whole(u64::from(most).min(plugin.body())),
             BodyMode::Streamed => Wants::Pieces(Pieces::Awaited),
         };
-        let stage = Stage { plugin: plugin.clone(), bearer, wants };
+        let trial = link.trial.clone().map(|trial| (trial, link.which(exchange, place)));
+        let stage = Stage { plugin: plugin.clone(), trial, bearer, wants };
         match (&stage.wants, self.whole.is_empty()) {
             (Wants::Pieces(_), true) => self.pieces.push(stage),
             _ => self.whole.push(stage),
@@ -145,8 +151,13 @@ impl Stage {
         }
         let plugin = &self.plugin;
         let report = plugin.revision.on_whole(side, self.bearer, &body);
-        let time = report.called_for();
+        let (time, made) = (report.called_for(), Made::of(&report));
         let judged = plugin.judge(side.hook(), report, false);
+        self.count(made, || match &judged {
+            Err(_) => How::Failed,
+            Ok(WholeVerdict::Respond(reply)) if reply.status.as_u16() >= 400 => How::Rejected,
+            Ok(_) => How::Passed,
+        });
         if let Some(exchange) = exchange {
             exchange.write_down(|record| {
                 record.called(&plugin.name, side.hook(), time, said::of_whole(&judged));
@@ -164,6 +175,12 @@ impl Stage {
                 edit(&edits);
                 Ok(replaced.map_or(body, Bytes::from))
             }
+        }
+    }
+
+    fn count(&self, made: Made, how: impl FnOnce() -> How) {
+        if let Some((trial, which)) = &self.trial {
+            trial.count(*which, how(), made);
         }
     }
 
@@ -225,7 +242,10 @@ impl Stage {
         if last || report.outcome.is_err() {
             *state = Pieces::Over;
         }
-        match self.plugin.judge(side.hook(), report, false) {
+        let made = Made::of(&report);
+        let judged = self.plugin.judge(side.hook(), report, false);
+        self.count(made, || if judged.is_err() { How::Failed } else { How::Passed });
+        match judged {
             Ok(verdict) => Ok(verdict),
             Err(failed) => self.failed(&failed).map(|()| ChunkVerdict::Keep),
         }

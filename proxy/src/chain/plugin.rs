@@ -1,5 +1,6 @@
 //! A plugin that serves: its revision, what its failure means, and its instruments.
 
+use super::Exchange;
 use super::access_log::Log;
 use super::background::Ticks;
 use super::load::Print;
@@ -54,21 +55,30 @@ impl Plugin {
 
     /// It serves from now on: what it does beside requests begins. One that served before goes on.
     pub(crate) fn begin(self: &Arc<Self>) {
-        if !(self.serves(Hook::AccessLog) || self.serves(Hook::Background)) {
+        self.begin_log();
+        if !self.serves(Hook::Background) {
             return;
         }
         let mut ticks = self.ticks.lock();
-        let begun = match self.log.get() {
-            None if self.serves(Hook::AccessLog) => {
-                Log::start(self).map(|log| drop(self.log.set(log)))
-            }
-            _ => Ok(()),
-        };
-        let begun = begun.and_then(|()| match &*ticks {
-            None => Ticks::start(self).map(|started| *ticks = started),
-            Some(_) => Ok(()),
-        });
-        if let Err(error) = begun {
+        if ticks.is_none() {
+            self.complain_of_thread(Ticks::start(self).map(|started| *ticks = started));
+        }
+    }
+
+    /// It decides some exchanges beside another revision, and is told of their ends. The background stays the
+    /// other's: a tick does for both.
+    pub(crate) fn begin_beside(self: &Arc<Self>) {
+        self.begin_log();
+    }
+
+    fn begin_log(self: &Arc<Self>) {
+        if self.serves(Hook::AccessLog) && self.log.get().is_none() {
+            self.complain_of_thread(Log::start(self).map(|log| drop(self.log.set(log))));
+        }
+    }
+
+    fn complain_of_thread(&self, started: std::io::Result<()>) {
+        if let Err(error) = started {
             tracing::error!(plugin = %self.name, %error, "a plugin's thread could not be started");
         }
     }
@@ -84,6 +94,11 @@ impl Plugin {
         if let Some(log) = self.log.get() {
             log.finish();
         }
+    }
+
+    /// A plugin that goes by its inputs is not told the time.
+    pub(super) fn now_ms(&self, exchange: &mut Exchange) -> Option<u64> {
+        (!self.revision.by_inputs()).then(|| exchange.now_ms())
     }
 
     pub(super) fn log(&self) -> Option<&Log> {

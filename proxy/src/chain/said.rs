@@ -3,7 +3,9 @@
 use super::plugin::Failed;
 use super::rate_limit::Counted;
 use crate::decide::{Changes, Said};
-use hither_plugin_host::{Edits, Failover, RequestVerdict, ResponseVerdict, Routing, WholeVerdict};
+use hither_plugin_host::{
+    Classified, Edits, Failover, RequestVerdict, ResponseVerdict, Routing, WholeVerdict,
+};
 use http::uri::{Authority, PathAndQuery};
 
 pub(super) fn of_request(judged: &Result<RequestVerdict, Failed>) -> Said {
@@ -51,6 +53,19 @@ pub(super) fn of_limits(judged: &Result<Counted, Failed>) -> Said {
         Ok(Counted::By { limiters, refused }) => Said::Counted {
             limiters: limiters.clone(),
             refused: refused.as_ref().map(|refused| refused.name.to_string()),
+        },
+    }
+}
+
+/// As long as nobody has charged the limiters.
+pub(super) fn of_classes(judged: &Result<Classified, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(Classified::Allow) => Said::Passed,
+        Ok(Classified::Deny(reply)) => Said::Answered { status: reply.status.as_u16() },
+        Ok(Classified::Charges(charges)) => Said::Counted {
+            limiters: charges.iter().map(|charge| charge.limiter.clone()).collect(),
+            refused: None,
         },
     }
 }

@@ -29,10 +29,7 @@ pub(super) fn reload(args: &Args) -> ExitCode {
             print(&outcome);
             ExitCode::SUCCESS
         }
-        Ok((StatusCode::UNPROCESSABLE_ENTITY, rejection)) => {
-            refused(&rejection);
-            ExitCode::from(3)
-        }
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, rejection)) => refused(&rejection),
         Ok((status, answer)) => super::fail(format!("{status}: {answer}")),
         Err(error) => super::fail(error),
     }
@@ -42,7 +39,7 @@ fn lines<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a str> {
     value[key].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn print(outcome: &Value) {
+pub(super) fn print(outcome: &Value) {
     let result = outcome["result"].as_str().unwrap_or_default();
     println!("{result}: snapshot {}", outcome["snapshot"]);
     lines(outcome, "changes").for_each(|line| println!("  {line}"));
@@ -51,7 +48,8 @@ fn print(outcome: &Value) {
     }
 }
 
-fn refused(rejection: &Value) {
+/// Tells why nothing was changed.
+pub(super) fn refused(rejection: &Value) -> ExitCode {
     eprintln!("hither: refused, what ran runs on");
     match rejection["report"]["problems"].as_array() {
         Some(problems) => problems.iter().for_each(|problem| {
@@ -66,4 +64,5 @@ fn refused(rejection: &Value) {
         }),
         None => eprintln!("  {}", rejection["error"].as_str().unwrap_or_default()),
     }
+    ExitCode::from(3)
 }

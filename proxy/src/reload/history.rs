@@ -1,8 +1,8 @@
 //! What ran before, so that one can go back; and what was tried, so that one can see it.
 
-use crate::snapshot::{Materials, Rejection};
+use crate::snapshot::{Materials, PluginBytes, Rejection};
 use serde::Serialize;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Past configurations that are kept, with their plugins' bytes.
@@ -16,7 +16,7 @@ const TOLD: usize = 32;
 pub(crate) struct Swap {
     /// Seconds since the Unix epoch.
     at: u64,
-    /// "file", "plugin" or "back"; "rejected" for a refusal.
+    /// "file", "plugin" or "back"; "rollout" for one that began, its end's word; "rejected" for a refusal.
     cause: &'static str,
     /// The snapshot that began to serve.
     snapshot: Option<u64>,
@@ -27,6 +27,8 @@ pub(crate) struct Swap {
 #[derive(Default)]
 pub(super) struct History {
     before: VecDeque<Materials>,
+    /// What was in the place of each plugin's bytes before its last swaps.
+    replaced: BTreeMap<String, VecDeque<PluginBytes>>,
     told: VecDeque<Swap>,
 }
 
@@ -50,6 +52,33 @@ impl History {
     pub(super) fn went_back(&mut self, id: u64, changes: &[String]) {
         self.before.pop_back();
         self.tell("back", Some(id), changes.to_vec());
+    }
+
+    /// Something began or ended beside what serves, which stayed.
+    pub(super) fn beside(&mut self, cause: &'static str, id: u64, changes: &[String]) {
+        self.tell(cause, Some(id), changes.to_vec());
+    }
+
+    /// The bytes of plugins that changed, whoever changed them. Going back uses up what it goes back to.
+    pub(super) fn plugins_changed(&mut self, before: &Materials, after: &Materials) {
+        self.replaced.retain(|name, _| after.plugins.contains_key(name));
+        for (name, new) in &after.plugins {
+            let Some(old) = before.plugins.get(name).filter(|old| *old != new) else { continue };
+            let replaced = self.replaced.entry(name.clone()).or_default();
+            if replaced.back() == Some(new) {
+                replaced.pop_back();
+                continue;
+            }
+            replaced.push_back(old.clone());
+            while replaced.len() > KEPT {
+                replaced.pop_front();
+            }
+        }
+    }
+
+    /// What was in the place of this plugin before its last swap.
+    pub(super) fn replaced(&self, plugin: &str) -> Option<PluginBytes> {
+        self.replaced.get(plugin)?.back().cloned()
     }
 
     pub(super) fn rejected(&mut self, rejection: &Rejection) {

@@ -4,18 +4,23 @@
 //! untouched and is told to whoever asked, in the log and in the metrics.
 
 mod history;
+mod rollouts;
 mod thread;
 mod watch;
 
+pub(crate) use rollouts::watch_rollouts;
 pub(crate) use watch::watch;
 
 use crate::app::ListenerSet;
+use crate::rollout::{End, Rollout, RolloutPlan};
 use crate::shared::Shared;
-use crate::snapshot::{Builder, Looks, Materials, PluginBytes, Rejection, Snapshot, diff};
+use crate::snapshot::{Builder, Looks, Materials, PluginBytes, Rejection, Snapshot, Trials, diff};
 use history::History;
 pub(crate) use history::Swap;
 use parking_lot::Mutex;
+use rollouts::Rollouts;
 use serde::Serialize;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,12 +37,18 @@ pub(crate) enum Change {
     Back,
     /// Other bytes for one plugin, until the next reload from the files.
     Plugin { name: String, bytes: PluginBytes },
+    /// A new revision of one plugin beside the one that serves.
+    Rollout { name: String, bytes: PluginBytes, plan: RolloutPlan },
+    /// A rollout has come to its end.
+    End { rollout: Arc<Rollout>, how: End },
+    /// The end of a plugin's rollout, or what ran before its last swap.
+    PluginBack { name: String },
 }
 
 /// What a swap did, or would do.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Outcome {
-    /// "swapped", "unchanged" or "checked".
+    /// "swapped", "unchanged" or "checked"; of a rollout "started" or "ended".
     pub(crate) result: &'static str,
     /// The snapshot that serves now.
     pub(crate) snapshot: u64,
@@ -45,6 +56,16 @@ pub(crate) struct Outcome {
     pub(crate) changes: Vec<String>,
     /// Keys whose change only a restart can make.
     pub(crate) needs_restart: Vec<&'static str>,
+    /// The rollout that began or ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rollout: Option<Value>,
+}
+
+impl Outcome {
+    fn unchanged(snapshot: u64, needs_restart: Vec<&'static str>) -> Outcome {
+        let changes = Vec::new();
+        Outcome { result: "unchanged", snapshot, changes, needs_restart, rollout: None }
+    }
 }
 
 /// Owns the way from one snapshot to the next.
@@ -55,11 +76,14 @@ pub(crate) struct Reloader {
     listeners: Arc<ListenerSet>,
     state: Mutex<State>,
     draining: Mutex<Vec<Arc<Snapshot>>>,
+    rollouts: Rollouts,
     thread: Thread,
 }
 
 struct State {
     running: Materials,
+    /// What is beside it.
+    trials: Trials,
     history: History,
 }
 
@@ -71,10 +95,21 @@ impl Reloader {
         listeners: Arc<ListenerSet>,
         running: Materials,
     ) -> std::io::Result<Arc<Reloader>> {
-        let state = Mutex::new(State { running, history: History::default() });
+        let state =
+            Mutex::new(State { running, trials: Trials::new(), history: History::default() });
         let draining = Mutex::default();
         let thread = Thread::start()?;
-        Ok(Arc::new(Reloader { config, shared, builder, listeners, state, draining, thread }))
+        let rollouts = Rollouts::default();
+        Ok(Arc::new(Reloader {
+            config,
+            shared,
+            builder,
+            listeners,
+            state,
+            draining,
+            rollouts,
+            thread,
+        }))
     }
 
     /// The file that is watched, and the plugins' and components' files beside it.
@@ -128,7 +163,10 @@ impl Reloader {
         let took = began.elapsed();
         match &outcome {
             Ok(outcome) => {
-                self.shared.telemetry.swap(outcome.result);
+                if outcome.rollout.is_none() || outcome.result == "swapped" {
+                    self.shared.telemetry.swap(outcome.result);
+                }
+                self.shared.telemetry.events.tell("swap", || serde_json::json!(outcome));
                 tracing::info!(
                     result = outcome.result,
                     snapshot = outcome.snapshot,
@@ -141,6 +179,11 @@ impl Reloader {
             Err(rejection) => {
                 self.shared.telemetry.swap("rejected");
                 state.history.rejected(rejection);
+                self.shared.telemetry.events.tell("swap", || {
+                    let mut told = rejection.json();
+                    told["result"] = "rejected".into();
+                    told
+                });
                 tracing::error!("reload rejected; what ran runs on\n{rejection}");
             }
         }
@@ -150,51 +193,59 @@ impl Reloader {
     /// Blocking, too.
     fn dry_run(&self) -> Result<Outcome, Rejection> {
         let next = Materials::read(&self.config)?;
-        let running = self.state.lock().running.clone();
+        let (running, trials) = {
+            let state = self.state.lock();
+            (state.running.clone(), state.trials.clone())
+        };
         let current = self.shared.snapshot();
-        self.builder.build(&next, Some(&current))?;
+        self.builder.build(&next, &trials, Some(&current))?;
         Ok(Outcome {
             result: "checked",
             snapshot: current.id,
             changes: diff(&running, &next),
             needs_restart: current.needs_restart(&next.plan),
+            rollout: None,
         })
     }
 
     fn try_apply(&self, state: &mut State, change: Change) -> Result<Outcome, Rejection> {
-        let (cause, next) = match change {
-            Change::FromFile => ("file", Materials::read(&self.config)?),
-            Change::Plugin { name, bytes } => ("plugin", state.running.with_plugin(&name, bytes)?),
-            Change::Back => ("back", state.history.last().ok_or_else(nothing_before)?),
-        };
         let current = self.shared.snapshot();
-        let changes = diff(&state.running, &next);
-        let needs_restart = current.needs_restart(&next.plan);
-        if changes.is_empty() {
-            let result = "unchanged";
-            return Ok(Outcome { result, snapshot: current.id, changes, needs_restart });
+        let Some(step) = self.step(state, change)? else {
+            return Ok(Outcome::unchanged(current.id, Vec::new()));
+        };
+        let swapped = diff(&state.running, &step.next);
+        let needs_restart = current.needs_restart(&step.next.plan);
+        if swapped.is_empty() && step.beside.is_none() {
+            return Ok(Outcome::unchanged(current.id, needs_restart));
         }
-        let built = self.builder.build(&next, Some(&current))?;
+        let built = self.builder.build(&step.next, &step.trials, Some(&current))?;
         drop(current);
         // Bound and opened before the swap: what the system refuses must reject the whole change.
-        let listeners = self.listeners.prepare(&next.plan)?;
-        let access = (state.running.plan.log.access != next.plan.log.access)
-            .then(|| crate::app::access_log(&next.plan))
+        let listeners = self.listeners.prepare(&step.next.plan)?;
+        let access = (state.running.plan.log.access != step.next.plan.log.access)
+            .then(|| crate::app::access_log(&step.next.plan))
             .transpose()?;
-        let id = built.snapshot.id;
-        let old = self.shared.swap(built.snapshot.clone());
+        let snapshot = built.snapshot.clone();
+        let old = self.shared.swap(snapshot.clone());
         built.settle();
         self.listeners.open(listeners);
         if let Some(access) = access {
             self.shared.telemetry.log_access_to(access);
         }
         self.draining.lock().push(old);
-        let before = std::mem::replace(&mut state.running, next);
+        let mut changes = swapped.clone();
+        let result = step.result();
+        changes.extend(self.follow_rollouts(state, &step, &snapshot));
+        let (cause, id) = (step.cause, snapshot.id);
+        let before = std::mem::replace(&mut state.running, step.next);
+        state.history.plugins_changed(&before, &state.running);
         match cause {
+            _ if swapped.is_empty() => state.history.beside(cause, id, &changes),
             "back" => state.history.went_back(id, &changes),
             _ => state.history.swapped(cause, id, &changes, before),
         }
-        Ok(Outcome { result: "swapped", snapshot: id, changes, needs_restart })
+        let rollout = step.beside.map(|beside| beside.rollout().summary());
+        Ok(Outcome { result, snapshot: id, changes, needs_restart, rollout })
     }
 
     /// Drops old snapshots, with their plugins, once nobody uses them: here and not on the thread
@@ -214,8 +265,4 @@ impl Reloader {
             }
         }
     }
-}
-
-fn nothing_before() -> Rejection {
-    Rejection::Other("there is nothing to go back to: nothing was swapped yet".to_owned())
 }

@@ -5,9 +5,9 @@ use super::limits::Limits;
 use super::materials::add;
 use super::{
     Clock, Concurrency, Edge, Limiters, ListenerRules, LiveSnapshot, Materials, Rejection, Service,
-    Snapshot, TraceRule,
+    Snapshot, TraceRule, Trials,
 };
-use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Wanted, When};
+use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Trial, Wanted, When};
 use crate::component::{self, Answerer, ComponentLoader};
 use crate::route::Routes;
 use crate::serve::{HeadLimits, Patience};
@@ -65,10 +65,11 @@ impl Builder {
     pub(crate) fn build(
         &self,
         materials: &Materials,
+        trials: &Trials,
         previous: Option<&Snapshot>,
     ) -> Result<Built, Rejection> {
         let plan = &materials.plan;
-        let plugins = self.plugins(materials, previous);
+        let plugins = self.plugins(materials, trials, previous);
         let components = self.components(materials, previous);
         let (plugins, components) = both(plugins, components)?;
         let mut settle: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
@@ -99,6 +100,7 @@ impl Builder {
             clock: self.clock,
             services,
             limiters,
+            trials: plugins.values().filter_map(|attached| attached.trial.clone()).collect(),
             plugins: plugins.into_values().map(|attached| attached.plugin).collect(),
             listeners: plan.listeners.iter().map(rules).collect(),
             trace: plan
@@ -115,6 +117,7 @@ impl Builder {
     fn plugins(
         &self,
         materials: &Materials,
+        trials: &Trials,
         previous: Option<&Snapshot>,
     ) -> Result<BTreeMap<Name, Attached>, Report> {
         let mut report: Option<Report> = None;
@@ -122,7 +125,7 @@ impl Builder {
         for (name, plan) in &materials.plan.plugins {
             let Some(bytes) = materials.plugins.get(name.as_str()) else { continue };
             let attachments = Attachments::of(name, plan, &materials.plan);
-            let before = previous.and_then(|snapshot| snapshot.plugin(name));
+            let before = previous.map(|snapshot| snapshot.revisions(name)).unwrap_or_default();
             let metrics = |hooks: Vec<_>| self.telemetry.plugin(name, &hooks);
             let wanted = Wanted {
                 name,
@@ -132,9 +135,13 @@ impl Builder {
                 attachments: &attachments,
                 source: &materials.source,
             };
-            match self.loader.load(&wanted, before, metrics) {
-                Ok(plugin) => {
-                    plugins.insert(name.clone(), Attached { plugin, attachments });
+            let loaded = self.loader.load(&wanted, &before, metrics).and_then(|plugin| {
+                let trial = self.trial(&wanted, &plugin, trials, previous)?;
+                Ok((plugin, trial))
+            });
+            match loaded {
+                Ok((plugin, trial)) => {
+                    plugins.insert(name.clone(), Attached { plugin, trial, attachments });
                 }
                 Err(problem) => add(&mut report, problem),
             }
@@ -161,6 +168,29 @@ impl Builder {
             }
         }
         report.map_or(Ok(components), Err)
+    }
+
+    /// The new revision beside a plugin. One that was beside another than this `old` is compared with nothing
+    /// that serves any more: there is none then, and whoever asked can tell by that.
+    fn trial(
+        &self,
+        wanted: &Wanted<'_>,
+        old: &Arc<Plugin>,
+        trials: &Trials,
+        previous: Option<&Snapshot>,
+    ) -> Result<Option<Arc<Trial>>, Report> {
+        let Some(wish) = trials.get(wanted.name.as_str()) else { return Ok(None) };
+        let before = previous.and_then(|snapshot| snapshot.plugin(wanted.name));
+        if !before.is_some_and(|before| Arc::ptr_eq(before, old)) {
+            return Ok(None);
+        }
+        let running = previous.and_then(|snapshot| snapshot.trial(&wish.rollout));
+        if let Some(running) = running {
+            return Ok(Some(running.clone()));
+        }
+        let wanted = Wanted { bytes: &wish.bytes, ..*wanted };
+        let metrics = |hooks: Vec<_>| self.telemetry.plugin(wanted.name, &hooks);
+        self.loader.try_out(&wanted, old, &wish.rollout, metrics).map(Some)
     }
 
     /// The instances of a service: those that were there, which settle after the swap, or new
@@ -204,7 +234,8 @@ impl Builder {
             let attached = plugins.get(&attachment.plugin)?;
             let config = attached.attachments.config_of(name)?;
             let when = attachment.when.clone().map(When::new);
-            Some(Link { plugin: attached.plugin.clone(), config, when })
+            let trial = attached.trial.clone();
+            Some(Link { plugin: attached.plugin.clone(), trial, config, when })
         });
         Ok(Arc::new(Service {
             chain: Chain::new(links.collect()),
@@ -251,9 +282,12 @@ fn begin(
     let before = previous.iter().flat_map(|snapshot| &snapshot.plugins);
     let gone: Vec<_> =
         before.filter(|old| !new.iter().any(|new| Arc::ptr_eq(new, old))).cloned().collect();
+    let trials = plugins.values().filter_map(|attached| attached.trial.clone());
+    let beside: Vec<_> = trials.filter(|trial| trial.is_canary()).collect();
     Box::new(move || {
         gone.iter().for_each(|plugin| plugin.retire());
         new.iter().for_each(Plugin::begin);
+        beside.iter().for_each(|trial| trial.plugin.begin_beside());
     })
 }
 
@@ -268,6 +302,7 @@ fn retries(before: Option<&Arc<Service>>, plan: &ServicePlan) -> RetryBudget {
 
 struct Attached {
     plugin: Arc<Plugin>,
+    trial: Option<Arc<Trial>>,
     attachments: Attachments,
 }
 

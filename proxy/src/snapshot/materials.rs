@@ -3,6 +3,7 @@
 
 use super::{Look, Looks};
 use crate::host_facts;
+use crate::rollout::Rollout;
 use crate::secret::Secret;
 use hither_config::{Name, Plan, PluginPlan, ReadError, Report, SecretPlan, Source};
 use std::collections::BTreeMap;
@@ -34,6 +35,17 @@ pub(crate) struct Materials {
     pub(crate) trace_token: Option<Arc<Secret>>,
     /// The files as they looked just before they were read: where watching them begins.
     pub(crate) looks: Looks,
+}
+
+/// New revisions that are to be beside those of the materials, by plugin. Apart from them: the history knows
+/// no half of a swap.
+pub(crate) type Trials = BTreeMap<Arc<str>, TrialWish>;
+
+/// A new revision, and the rollout that it is for.
+#[derive(Clone)]
+pub(crate) struct TrialWish {
+    pub(crate) bytes: PluginBytes,
+    pub(crate) rollout: Arc<Rollout>,
 }
 
 /// Why a configuration cannot be used, with everything that is wrong.

@@ -17,11 +17,14 @@ pub(crate) use diff::diff;
 pub(crate) use limiters::{Limiters, Way};
 pub(crate) use limits::{Limits, Refused, Standing};
 pub(crate) use look::{Look, Looks};
-pub(crate) use materials::{MAX_PLUGIN, Materials, PluginBytes, PluginSecrets, Rejection};
+pub(crate) use materials::{
+    MAX_PLUGIN, Materials, PluginBytes, PluginSecrets, Rejection, TrialWish, Trials,
+};
 pub(crate) use trace::{Origin as TraceOrigin, TraceRule};
 
-use crate::chain::{Chain, Plugin};
+use crate::chain::{Chain, Plugin, Trial};
 use crate::component::Answerer;
+use crate::rollout::Rollout;
 use crate::route::{Match, Routes};
 use crate::serve::Patience;
 use crate::telemetry::{ServiceMetrics, Telemetry};
@@ -44,6 +47,8 @@ pub(crate) struct Snapshot {
     pub(crate) clock: Clock,
     pub(crate) services: Vec<Arc<Service>>,
     pub(crate) plugins: Vec<Arc<Plugin>>,
+    /// New revisions beside some of them.
+    pub(crate) trials: Vec<Arc<Trial>>,
     /// Those that plugins charge.
     pub(crate) limiters: Limiters,
     /// In the order of the file.
@@ -123,6 +128,17 @@ impl Snapshot {
     /// The service of this name.
     pub(crate) fn service(&self, name: &str) -> Option<&Arc<Service>> {
         self.services.iter().find(|service| &*service.name == name)
+    }
+
+    /// All revisions of a plugin.
+    fn revisions(&self, name: &str) -> Vec<&Arc<Plugin>> {
+        let trials = self.trials.iter().map(|trial| &trial.plugin);
+        self.plugins.iter().chain(trials).filter(|plugin| &*plugin.name == name).collect()
+    }
+
+    /// The new revision of a rollout.
+    pub(crate) fn trial(&self, rollout: &Arc<Rollout>) -> Option<&Arc<Trial>> {
+        self.trials.iter().find(|trial| Arc::ptr_eq(&trial.rollout, rollout))
     }
 
     /// The plugin of this name.

@@ -5,6 +5,7 @@ use super::RequestFinished;
 use super::component_metrics::ComponentFamilies;
 use super::hook_metrics::{HookMetrics, PluginMetrics};
 use super::limit_counters::LimitCounters;
+use super::rollout_metrics::{RolloutFamilies, RolloutMetrics};
 use super::status_counters::StatusCounters;
 use crate::fault::Fault;
 use hither_plugin_host::Hook;
@@ -50,6 +51,7 @@ pub(super) struct Metrics {
     summaries_dropped: IntCounterVec,
     plugin_remembered: IntCounterVec,
     pub(super) components: ComponentFamilies,
+    rollouts: RolloutFamilies,
     pub(super) app_concurrency: IntGaugeVec,
     pub(super) instance_band: IntGaugeVec,
     pub(super) instance_rtt: GaugeVec,
@@ -193,6 +195,7 @@ impl Metrics {
                 &["plugin", "hook"],
                 r
             )?,
+            rollouts: RolloutFamilies::new(r)?,
             plugin_time: times(
                 r,
                 "hither_plugin_call_duration_seconds",
@@ -330,6 +333,10 @@ impl Metrics {
             summaries_dropped: self.summaries_dropped.clone(),
             hooks: Hook::ALL.map(|one| hooks.contains(&one).then(|| hook(one))),
         }
+    }
+
+    pub(super) fn for_rollout(&self, plugin: &str, kind: &'static str) -> RolloutMetrics {
+        self.rollouts.of(plugin, kind)
     }
 
     pub(super) fn unrouted(&self, status: u16) {

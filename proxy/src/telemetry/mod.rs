@@ -5,6 +5,7 @@
 mod access;
 mod component_metrics;
 mod connections;
+mod events;
 mod finished;
 mod hook_metrics;
 mod limit_counters;
@@ -12,17 +13,20 @@ mod logging;
 mod metrics;
 mod plugin_metrics;
 mod process;
+mod rollout_metrics;
 mod scrape;
 mod status_counters;
 
 pub(crate) use access::AccessLog;
 pub(crate) use component_metrics::ComponentMetrics;
 pub(crate) use connections::OpenConnection;
+pub(crate) use events::{Events, Listener, Told};
 pub(crate) use finished::{RequestFinished, Times};
 pub(crate) use hook_metrics::PluginMetrics;
 pub(crate) use limit_counters::LimitCounters;
 pub(crate) use logging::init as init_logging;
 pub(crate) use metrics::ServiceMetrics;
+pub(crate) use rollout_metrics::RolloutMetrics;
 
 use crate::fault::Fault;
 use crate::serve::RequestId;
@@ -43,6 +47,8 @@ pub(crate) struct Telemetry {
     metrics: Metrics,
     plugin_metrics: PluginMetricRegistry,
     access: arc_swap::ArcSwap<AccessLog>,
+    /// For whoever listens.
+    pub(crate) events: Events,
     services: Mutex<HashMap<Arc<str>, Arc<ServiceMetrics>>>,
     last_accept_complaint: Mutex<Option<Instant>>,
 }
@@ -58,6 +64,7 @@ impl Telemetry {
             metrics: Metrics::new(&registry)?,
             plugin_metrics: PluginMetricRegistry::new(registry),
             access: arc_swap::ArcSwap::from_pointee(access),
+            events: Events::default(),
             services: Mutex::new(HashMap::new()),
             last_accept_complaint: Mutex::new(None),
         })
@@ -87,6 +94,11 @@ impl Telemetry {
         self.metrics.components.of(service)
     }
 
+    /// The instruments of one rollout.
+    pub(crate) fn rollout(&self, plugin: &str, kind: &'static str) -> RolloutMetrics {
+        self.metrics.for_rollout(plugin, kind)
+    }
+
     /// The instruments that a plugin declares for itself.
     pub(crate) fn declared_by_plugin(
         &self,
@@ -110,6 +122,7 @@ impl Telemetry {
         if let Some(fault) = event.fault {
             self.metrics.fault(fault);
         }
+        self.events.request(event);
         let access = self.access.load();
         if access.is_on() && !access.write(event) {
             self.metrics.access_lines_dropped.inc();

@@ -85,12 +85,14 @@ impl Telemetry {
         let metrics = &self.metrics;
         metrics.plugin_info.reset();
         metrics.plugin_instances.reset();
-        for plugin in &snapshot.plugins {
+        // A canary serves as well.
+        let beside = snapshot.trials.iter().filter(|trial| trial.is_canary());
+        for plugin in snapshot.plugins.iter().chain(beside.map(|trial| &trial.plugin)) {
             let revision = plugin.revision.id().to_string();
             let digest = plugin.revision.loaded().digest();
             metrics.plugin_info.with_label_values(&[&*plugin.name, &revision, digest]).set(1);
             let live = plugin.revision.instances() as i64;
-            metrics.plugin_instances.with_label_values(&[&*plugin.name, "live"]).set(live);
+            metrics.plugin_instances.with_label_values(&[&*plugin.name, "live"]).add(live);
         }
     }
 }

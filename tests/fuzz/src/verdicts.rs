@@ -184,7 +184,7 @@ impl Environment for Silence {
     fn take(&self, _: &str, _: &[u8], _: u32) -> Option<Charged> {
         None
     }
-    fn peek(&self, _: &str, _: &[u8]) -> Option<Charged> {
+    fn peek(&self, _: &str, _: &[u8], _: u32) -> Option<Charged> {
         None
     }
     fn call(&self, _: HttpCall) -> HttpFuture {

@@ -22,7 +22,7 @@ impl Scalar for Duration {
 
     fn read(value: &DeValue<'_>) -> Result<Self, Complaint> {
         let (complaint, written) = match value {
-            DeValue::String(text) => match parse(text) {
+            DeValue::String(text) => match parse_duration(text) {
                 Some(duration) => return Ok(duration),
                 None => (Complaint::not_a::<Self>(text), text.as_ref()),
             },
@@ -46,7 +46,8 @@ impl Scalar for Duration {
     }
 }
 
-fn parse(text: &str) -> Option<Duration> {
+/// Reads a duration as configuration has it, such as `1m30s`; none when it is none.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut nanos: u64 = 0;
     while !rest.is_empty() {
@@ -96,7 +97,7 @@ fn meant(text: &str) -> Option<String> {
         .map(|(_, unit)| *unit)
         .or_else(|| UNITS.iter().find(|(name, _)| *name == word).map(|(name, _)| *name))?;
     let meant = format!("{}{unit}", &text[..end]);
-    parse(&meant).map(|_| meant)
+    parse_duration(&meant).map(|_| meant)
 }
 
 /// In the largest unit that gives a whole number.
@@ -116,25 +117,25 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_units_only() {
-        assert_eq!(parse("10s"), Some(Duration::from_secs(10)));
-        assert_eq!(parse("0.4ms"), Some(Duration::from_micros(400)));
-        assert_eq!(parse("1m30s"), Some(Duration::from_secs(90)));
-        assert_eq!(parse("0s"), Some(Duration::ZERO));
+        assert_eq!(parse_duration("10s"), Some(Duration::from_secs(10)));
+        assert_eq!(parse_duration("0.4ms"), Some(Duration::from_micros(400)));
+        assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("0s"), Some(Duration::ZERO));
         assert_eq!(meant("30 seconds").as_deref(), Some("30s"));
         assert_eq!(meant("1.5").as_deref(), Some("1.5s"));
         assert_eq!(meant("5 MS").as_deref(), Some("5ms"));
         assert_eq!(meant("two minutes"), None);
         for bad in ["", "s", "10", "10 s", "-1s", "1.s", ".5s", "1x", "10S", "1e3s", "１s"] {
-            assert_eq!(parse(bad), None, "{bad:?} was taken");
+            assert_eq!(parse_duration(bad), None, "{bad:?} was taken");
         }
-        assert_eq!(parse("99999999999999999999h"), None);
-        assert_eq!(parse("9999999999h"), None);
+        assert_eq!(parse_duration("99999999999999999999h"), None);
+        assert_eq!(parse_duration("9999999999h"), None);
     }
 
     #[test]
     fn durations_are_shown_as_they_would_be_written() {
         for text in ["30s", "5ms", "1m", "90s", "250us", "24h", "0s"] {
-            assert_eq!(parse(text).map(show).as_deref(), Some(text));
+            assert_eq!(parse_duration(text).map(show).as_deref(), Some(text));
         }
     }
 }

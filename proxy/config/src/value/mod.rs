@@ -26,6 +26,7 @@ pub use condition::PathPattern;
 pub(crate) use condition::{AnyFieldName, MethodName};
 pub use digest::Digest;
 pub use dns_name::DnsName;
+pub use duration::parse_duration;
 pub use host::HostPattern;
 pub use location::AccessLog;
 pub(crate) use location::{FilePath, LabelValue, VariableName, VariableValue};

@@ -26,7 +26,7 @@ impl Guest {
         }
         let charged = match way {
             Way::Take(cost) => may.environment.take(name, key, cost),
-            Way::Peek => may.environment.peek(name, key),
+            Way::Peek => may.environment.peek(name, key, 1),
         };
         Ok(charged.map(Into::into).ok_or_else(|| "this limiter is not there now".to_owned()))
     }

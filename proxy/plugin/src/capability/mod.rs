@@ -39,6 +39,8 @@ pub(crate) struct Capabilities {
     pub(crate) rate: Rate,
     pub(crate) lent: Lent,
     pub(crate) calls: Places,
+    /// It sees copies, and nobody acts on what it says.
+    pub(crate) watches: bool,
     /// Where the store's time begins.
     pub(crate) epoch: Instant,
 }

@@ -18,6 +18,7 @@ mod limits;
 mod load;
 mod remembered;
 mod scene;
+mod shadow;
 mod shipped;
 mod waiting;
 mod wasi;

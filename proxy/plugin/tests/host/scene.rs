@@ -65,9 +65,9 @@ impl Environment for World {
         *left = after.unwrap_or(*left);
         Some(charged(after.is_some(), *left))
     }
-    fn peek(&self, limiter: &str, key: &[u8]) -> Option<Charged> {
+    fn peek(&self, limiter: &str, key: &[u8], cost: u32) -> Option<Charged> {
         let left = *self.limiters.lock().get(&(limiter.to_owned(), key.to_vec()))?;
-        Some(charged(left > 0, left))
+        Some(charged(left >= cost, left))
     }
     fn call(&self, call: HttpCall) -> HttpFuture {
         let (timeout, path) = (call.timeout, call.path.to_string());

@@ -6,6 +6,7 @@ mod build;
 mod inspect;
 mod new;
 mod run;
+mod swap;
 mod test;
 
 use clap::Subcommand;
@@ -37,6 +38,18 @@ pub(super) enum Verb {
     Test(test::Args),
     /// Measure how long a plugin's calls take
     Bench(bench::Args),
+    /// Put a new build in the place of a plugin that serves
+    ///
+    /// At once, or after it has shown itself: with --shadow it sees copies of requests and its verdicts are
+    /// compared with those that count; with --canary it decides a share of the requests, and the others,
+    /// too, when its time is up without a complaint. A shadow changes nothing that requests see: its
+    /// store is a copy, limiters are only looked at, calls to services fail, metrics count nowhere, and
+    /// bodies are not shown to it.
+    ///
+    /// Both end early when the new revision fails more often, rejects more or takes longer than the old
+    /// one; then the exit code is 1. The edge carries them through, whether this waits or not. What is
+    /// swapped lasts until the next reload from the files.
+    Swap(swap::Args),
 }
 
 /// An exchange to ask about.
@@ -69,6 +82,7 @@ pub(super) fn plugin(verb: &Verb) -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Test(args) => test::test(args),
         Verb::Bench(args) => bench::bench(args),
+        Verb::Swap(args) => Ok(swap::swap(args)),
     };
     done.unwrap_or_else(super::fail)
 }

@@ -55,6 +55,7 @@ pub(in crate::serve) fn run(
     response.append_header(header::VIA, HeaderValue::from_static("1.1 hither"))?;
     ctx.times.first_byte = Some(ctx.started.elapsed());
     trace::tell(response, ctx);
+    ctx.exchange.heads_seen();
     if switching {
         ctx.sight.become_tunnel();
     }
