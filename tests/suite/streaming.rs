@@ -331,3 +331,24 @@ async fn early_hints_pass() {
     assert_eq!(answer.interim[0].headers.get("link"), Some("</a>"));
     assert_eq!(answer.text(), "fine");
 }
+
+/// The client ends its body with an empty frame; for the instance it ends once, so that what follows on
+/// the same connection is the next request.
+#[tokio::test]
+async fn a_body_over_http2_ends_once_for_an_instance_over_http1() {
+    let origin = RawOrigin::start(|mut connection| async move {
+        while let Some(request) = connection.read_request().await? {
+            let told = format!("{} by connection {}", request.body.len(), connection.number());
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", told.len());
+            connection.write(head + &told).await?;
+        }
+        Ok(())
+    })
+    .await;
+    let edge = before(origin.address()).await;
+    let client = H2::connect(edge.address(0)).await.unwrap();
+    for _ in 0..3 {
+        let answer = client.request(&Request::post("/", "hello you")).await.unwrap();
+        assert_eq!(answer.expect_status(200).text(), "9 by connection 0");
+    }
+}

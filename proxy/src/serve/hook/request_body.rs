@@ -10,6 +10,11 @@ use std::time::Instant;
 
 /// Counts, stops a body without a declared length where `max_body` ends, and shows the rest.
 pub(in crate::serve) fn run(data: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
+    // RFC 9112 section 7.1: an empty chunk is the last one. HTTP/2 may end a body with an empty frame, and
+    // Pingora would write that as a chunk, and after it the last one once more.
+    if end && data.as_ref().is_some_and(Bytes::is_empty) {
+        *data = None;
+    }
     let bodies = ctx.bodies.as_deref_mut();
     if bodies.as_ref().is_some_and(|bodies| bodies.request_held.is_some()) {
         // Counted and shown when it was read.
