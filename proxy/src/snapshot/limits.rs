@@ -60,7 +60,7 @@ impl Limits {
         let specs: Vec<LimitSpec> = plan.iter().map(spec).collect();
         let limiter = match before {
             Some(before) => before.limiter.reconfigured(specs),
-            None => Limiter::new(specs, seed()),
+            None => Limiter::new(specs, key_seed()),
         };
         let counters = plan.iter().map(|limit| metrics.limit(&limit.name)).collect();
         Ok(Limits { limiter: limiter?, counters })
@@ -133,7 +133,8 @@ impl Limits {
     }
 }
 
-pub(super) fn seed() -> KeySeed {
+/// A secret for keys, other in each process.
+pub(crate) fn key_seed() -> KeySeed {
     KeySeed::new(random())
 }
 

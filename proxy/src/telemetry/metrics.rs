@@ -66,6 +66,8 @@ pub(super) struct Metrics {
     pub(super) connections_open: IntGauge,
     pub(super) connections_total: IntCounter,
     pub(super) accept_failures: IntCounter,
+    pub(super) shed: IntCounterVec,
+    pub(super) requests_in_flight: IntGauge,
     pub(super) access_lines_dropped: IntCounter,
     pub(super) process_cpu: Gauge,
     pub(super) process_memory: IntGauge,
@@ -281,6 +283,17 @@ impl Metrics {
             accept_failures: counter!(
                 "hither_accept_failures_total",
                 "Connections that could not be accepted.",
+                r
+            )?,
+            shed: counters!(
+                "hither_client_connections_shed_total",
+                "Client connections that were closed because a client, or all together, asked too much.",
+                &["reason"],
+                r
+            )?,
+            requests_in_flight: int_gauge!(
+                "hither_requests_in_flight",
+                "Requests that are being served, of all services.",
                 r
             )?,
             access_lines_dropped: counter!(
