@@ -3,6 +3,7 @@
 //! The only room that names `prometheus`. It is told what happened; it must not ask why.
 
 mod access;
+mod client_metrics;
 mod component_metrics;
 mod connections;
 mod events;
@@ -159,12 +160,12 @@ impl Telemetry {
 
     /// A connection was accepted; it counts as open until the value is dropped.
     pub(crate) fn connection_opened(&self) -> OpenConnection {
-        OpenConnection::new(&self.metrics.connections_open, &self.metrics.connections_total)
+        self.metrics.clients.opened()
     }
 
     /// Accepting failed, most likely for want of descriptors.
     pub(crate) fn accept_failed(&self, listener: &str, error: &std::io::Error) {
-        self.metrics.accept_failures.inc();
+        self.metrics.clients.accept_failures.inc();
         if self.accept_complaints.may_be_said() {
             tracing::warn!(%listener, %error, "accepting a connection failed");
         }
@@ -172,7 +173,7 @@ impl Telemetry {
 
     /// A client's connection was closed because it asked too much.
     pub(crate) fn shed(&self, client: IpAddr, reason: &'static str) {
-        self.metrics.shed.with_label_values(&[reason]).inc();
+        self.metrics.clients.shed(reason, 1);
         if self.shed_complaints.may_be_said() {
             tracing::warn!(%client, reason, "a client that asks too much was closed");
         }
@@ -180,12 +181,12 @@ impl Telemetry {
 
     /// So many connections were closed because there was no descriptor for them.
     pub(crate) fn shed_for_descriptors(&self, count: usize) {
-        self.metrics.shed.with_label_values(&["no_descriptor"]).inc_by(count as u64);
+        self.metrics.clients.shed("no_descriptor", count);
     }
 
     /// So many requests are being served.
     pub(crate) fn requests_in_flight(&self, count: u32) {
-        self.metrics.requests_in_flight.set(i64::from(count));
+        self.metrics.clients.requests_in_flight.set(i64::from(count));
     }
 
     /// An instance was probed.

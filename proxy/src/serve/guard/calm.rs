@@ -266,10 +266,10 @@ mod tests {
         assert_eq!(pairs.count(), 200);
         let mut temper = Temper::new(CALM, Duration::ZERO);
         for _ in 0..10_000 {
+            temper.received(frame(RST_STREAM, 0, 4), || Duration::ZERO).expect("paid for");
             for _ in 0..4 {
                 temper.sent(frame(DATA, END_STREAM, 9), || Duration::ZERO).expect("ours");
             }
-            temper.received(frame(RST_STREAM, 0, 4), || Duration::ZERO).expect("paid for");
         }
         let made = (0..10_000)
             .take_while(|_| temper.sent(frame(RST_STREAM, 0, 4), || Duration::ZERO).is_ok());

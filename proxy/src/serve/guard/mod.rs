@@ -23,6 +23,7 @@ mod frames;
 mod handshake;
 pub(crate) mod head;
 mod http2;
+mod io;
 mod outbox;
 mod pace;
 mod parting;

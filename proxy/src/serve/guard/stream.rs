@@ -2,7 +2,7 @@
 //! time.
 
 use super::body::Body;
-use super::calm::{Calm, Excess};
+use super::calm::Calm;
 use super::head::{HeadLimits, HeadScanner};
 use super::http2::Http2;
 use super::outbox::Outbox;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -70,7 +70,7 @@ pub(crate) enum NextRequest {
 }
 
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// Between requests, or inside an unfinished head.
     Waiting,
     /// So many bytes of a checked head have not been handed over.
@@ -87,7 +87,7 @@ pub(crate) struct Guard {
     pub(super) connection: Arc<Connection>,
     pub(super) digest: Arc<ProxyDigest>,
     pub(super) socket: Arc<SocketDigest>,
-    phase: Phase,
+    pub(super) phase: Phase,
     /// Read and not handed over; at most [`KEPT_INBOX`] of room while the connection is idle.
     pub(super) inbox: Vec<u8>,
     /// Bytes of `inbox` that were handed over.
@@ -99,7 +99,7 @@ pub(crate) struct Guard {
     /// How it takes what is written, and until when it must take something.
     takes: Pace,
     take_until: LazyDeadline,
-    tunnel: AtomicBool,
+    pub(super) tunnel: AtomicBool,
     pub(super) http2: Option<Box<Http2>>,
     fault: AtomicU8,
 }
@@ -192,7 +192,11 @@ impl Guard {
         NextRequest::Http2
     }
 
-    fn poll_open(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_open(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.http2.is_some() {
             return self.poll_http2(cx, out);
         }
@@ -204,7 +208,7 @@ impl Guard {
     }
 
     /// A client that takes too little of what is written is given up.
-    fn poll_taken(
+    pub(super) fn poll_taken(
         &mut self,
         cx: &mut Context<'_>,
         taken: Poll<io::Result<usize>>,
@@ -285,7 +289,7 @@ impl Guard {
         self.tunnel.store(true, Ordering::Relaxed);
     }
 
-    fn poll_body(
+    pub(super) fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
@@ -337,7 +341,7 @@ impl Guard {
     }
 
     /// After the body: only the client's close may be told.
-    fn poll_after_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_after_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.waiting_bytes().is_empty() {
             return Poll::Pending;
         }
@@ -352,73 +356,4 @@ enum Arrival {
     Bytes,
     Closed,
     Late,
-}
-
-impl AsyncRead for Guard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        out: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        // Whoever waits for the client has written what there was: nothing gathered waits longer.
-        if let Poll::Ready(Err(error)) = this.outbox.poll_empty(&mut this.io, cx) {
-            return Poll::Ready(Err(error));
-        }
-        if this.tunnel.load(Ordering::Relaxed) && !matches!(this.phase, Phase::Open) {
-            this.deadline.clear();
-            this.phase = Phase::Open;
-        }
-        match this.phase {
-            Phase::Head { left, body } => {
-                let handed = this.hand_over(out, left);
-                this.phase = if handed == left {
-                    Phase::Body(body)
-                } else {
-                    Phase::Head { left: left - handed, body }
-                };
-                Poll::Ready(Ok(()))
-            }
-            Phase::Body(Body::Done) => this.poll_after_body(cx),
-            Phase::Body(body) => this.poll_body(cx, out, body),
-            Phase::Open => this.poll_open(cx, out),
-            Phase::Waiting => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-}
-
-impl AsyncWrite for Guard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        if this.http2.as_ref().is_some_and(|http2| http2.parts()) {
-            return Poll::Ready(Ok(data.len()));
-        }
-        let written = this.outbox.poll_write(&mut this.io, cx, data);
-        if let (Some(http2), Poll::Ready(Ok(n))) = (&mut this.http2, &written)
-            && http2.sent(&data[..*n])
-        {
-            this.connection.asked_too_much(Excess::Other);
-        }
-        this.poll_taken(cx, written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if this.http2.as_ref().is_some_and(|http2| http2.parts()) {
-            return Poll::Ready(Ok(()));
-        }
-        let emptied = this.outbox.poll_empty(&mut this.io, cx).map_ok(|()| 0);
-        ready!(this.poll_taken(cx, emptied))?;
-        Pin::new(&mut this.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        ready!(this.outbox.poll_empty(&mut this.io, cx))?;
-        Pin::new(&mut this.io).poll_shutdown(cx)
-    }
 }
