@@ -151,6 +151,18 @@ async fn an_authority_that_is_none_is_refused() {
     none_is_served(&heads).await;
 }
 
+/// RFC 9113, section 8.3.1: the same for a request with a body, which is timed on its way through.
+#[tokio::test]
+async fn two_hosts_are_refused_with_a_body_as_well() {
+    let scene = Scene::plain().await;
+    let client = H2::connect(scene.edge.address(0)).await.unwrap();
+    let post = |host: &str| Request::post("/", "body").host("a").header("host", host);
+    client.request(&post("b")).await.unwrap().expect_status(400);
+    scene.nothing_arrived();
+    client.request(&Request::post("/", "body").host("a")).await.unwrap().expect_status(200);
+    assert_eq!(scene.origin.requests()[0].headers.get("host"), Some("a"));
+}
+
 /// RFC 9113, section 8.3.1: a path begins with a slash, is not empty, and holds what a URI may hold.
 #[tokio::test]
 async fn a_path_that_is_none_is_refused() {
