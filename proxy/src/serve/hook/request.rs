@@ -173,11 +173,7 @@ fn check_http2_head(
     if let Some(limits) = limits {
         check_http2_size(head, limits)?;
     }
-    let authority = message::authority(head).as_bytes();
-    // RFC 9113 section 8.3.1: one host, or none knows which. Pingora compares them only where its own session
-    // stands in front.
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    if !crate::serve::guard::is_host(authority) || hosts.any(|host| host.as_bytes() != authority) {
+    if !crate::serve::guard::is_host(message::authority(head).as_bytes()) {
         return Err(Fault::BadHost);
     }
     let path = head.raw_path();
