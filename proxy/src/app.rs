@@ -8,7 +8,7 @@ use crate::origin::{Origin, OriginSpec};
 use crate::reload::Reloader;
 use crate::serve::{Bound, Listeners, Stage, Worker};
 use crate::shared::Shared;
-use crate::snapshot::{Builder, Fetched, Materials, Rejection, Snapshot, Trials};
+use crate::snapshot::{Builder, Fetched, Materials, Rejection, Snapshot, Trials, key_seed};
 use crate::telemetry::{AccessLog, Telemetry, init_logging};
 use crate::upstream::Watcher;
 use hither_config::{AccessLog as AccessPlan, LogFormat, Plan};
@@ -34,6 +34,7 @@ pub(crate) fn run(config: &Path) -> Result<(), Rejection> {
     let materials = Materials::read(config, &Fetched::new())?;
     let log = &materials.plan.log;
     init_logging(log.format == LogFormat::Json, log.level.as_str());
+    crate::host_facts::take_all_descriptors();
     control_runtime()?.block_on(async {
         let edge = Edge::start(config, materials).await?;
         edge.until_told().await;
@@ -129,9 +130,10 @@ impl ListenerSet {
             if let Some(kept) = current.iter().find(|bound| bound.configured == configured) {
                 return Ok(kept.clone());
             }
-            Bound::new(configured.clone(), listener.address, self.workers).map(Arc::new).map_err(
-                |error| Rejection::Other(format!("listener {configured} cannot be bound: {error}")),
-            )
+            let bound = Bound::new(configured.clone(), listener.address, self.workers, key_seed());
+            bound.map(Arc::new).map_err(|error| {
+                Rejection::Other(format!("listener {configured} cannot be bound: {error}"))
+            })
         };
         plan.listeners.iter().map(bind).collect()
     }
@@ -194,6 +196,7 @@ impl Edge {
         listeners.open(bound);
         tokio::spawn(admin.serve());
         tokio::spawn(crate::reload::watch(reloader.clone()));
+        tokio::spawn(crate::overload::watch(shared.clone()));
         tokio::spawn(reloader.clone().drain());
         tokio::spawn(crate::reload::watch_rollouts(reloader.clone()));
         let drain_timeout = plan.edge.drain_timeout;

@@ -95,6 +95,8 @@ faults! {
     TooManyHeaders => 431, "too_many_headers", Client, "http_request_denied";
     /// The client closed before its answer was complete. Logged, never sent.
     ClientLeft => 499, "client_left", Client, "http_request_error";
+    /// The client took too little of its answer for too long. Logged, never sent.
+    SlowReader => 499, "slow_reader", Client, "http_request_error";
     /// A rate limit of the service refused.
     RateLimited => 429, "rate_limited", Edge, "http_request_denied";
     /// No instance is eligible: none configured, healthy or bearing the labels asked for.
@@ -105,6 +107,10 @@ faults! {
     QueueTimeout => 503, "queue_timeout", Edge, "connection_limit_reached";
     /// Every instance has been full for `shed_after`: new requests are refused at once.
     Overloaded => 503, "overloaded", Edge, "connection_limit_reached";
+    /// The edge serves as many requests as it may, of all services together: `max_requests`.
+    EdgeFull => 503, "edge_full", Edge, "connection_limit_reached";
+    /// The edge takes as much memory as it may: `max_memory`.
+    MemoryFull => 503, "memory_full", Edge, "connection_limit_reached";
     /// Too many bytes of bodies are held back for plugins already: `held_bodies`.
     BodiesFull => 503, "bodies_full", Edge, "connection_limit_reached";
     /// A plugin aborted the request's body.

@@ -27,6 +27,7 @@ mod explain;
 mod fault;
 mod host_facts;
 mod origin;
+mod overload;
 mod reload;
 mod rollout;
 mod route;

@@ -118,6 +118,53 @@ async fn every_client_has_its_own() {
     }
 }
 
+/// What a request says of itself is counted in one spelling, and who leaves it out or says it twice is counted
+/// with all who do.
+#[tokio::test]
+async fn other_keys_are_counted_apart_and_there_is_no_way_around_them() {
+    let origin = RawOrigin::answering(FINE).await;
+    let key = |key: &str| limit("each", 1, &format!("key = [\"{key}\"]"));
+    let header = limited("", &key("header:X-Key"), &origin).await;
+    let ask = async |edge: &Hither, request: Request| edge.send(&request).await.status();
+    let with = |values: &[&str]| {
+        values.iter().fold(Request::get("/"), |request, value| request.header("x-key", value))
+    };
+    for (values, status) in [
+        (&["a"][..], 200),
+        (&["a"], 429),
+        (&["b"], 200),
+        (&[], 200),
+        (&[], 429),
+        (&["a", "c"], 200),
+        (&["d", "e"], 429),
+    ] {
+        assert_eq!(ask(&header, with(values)).await, status, "{values:?}");
+    }
+    let path = limited("", &key("path"), &origin).await;
+    for (target, status) in
+        [("/a", 200), ("/a?b", 429), ("/x/../a", 429), ("//a", 429), ("/%61", 429), ("/b", 200)]
+    {
+        assert_eq!(ask(&path, Request::get(target)).await, status, "{target}");
+    }
+    let method = limited("", &key("method"), &origin).await;
+    for (name, status) in [("GET", 200), ("GET", 429), ("POST", 200), ("ONE", 200), ("TWO", 429)] {
+        assert_eq!(ask(&method, Request::new(name, "/")).await, status, "{name}");
+    }
+    let cookie = limited("", &key("cookie:sid"), &origin).await;
+    for (value, status) in [("sid=a", 200), ("x=y; sid=a", 429), ("sid=b", 200), ("Sid=a", 200)] {
+        let request = Request::get("/").header("cookie", value);
+        assert_eq!(ask(&cookie, request).await, status, "{value}");
+    }
+    let combined = "key = [\"client.address\", \"header:x-key\"]";
+    let both = limited("", &limit("each", 1, combined), &origin).await;
+    for source in ["127.0.0.1", "127.0.0.2"] {
+        for value in ["a", "b"] {
+            let said = statuses(&both, source, 2, &[("x-key", value)]).await;
+            assert_eq!(said, [200, 429], "{source} {value}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn behind_a_trusted_proxy_the_client_it_names_is_counted() {
     let origin = RawOrigin::answering(FINE).await;

@@ -30,6 +30,7 @@ mod health;
 mod limiters;
 mod limits;
 mod origin;
+mod overload;
 mod plugin_readmes;
 mod queue;
 mod readme;

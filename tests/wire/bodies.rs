@@ -43,6 +43,97 @@ async fn a_body_that_stalls_is_refused_and_the_instance_released() {
     scene.still_serves().await;
 }
 
+/// RFC 9110, section 15.5.9: a body that trickles is given up after five seconds of grace, though it never stalls.
+#[tokio::test]
+async fn a_body_below_the_least_pace_is_refused_and_the_instance_released() {
+    let origin = RawOrigin::answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine").await;
+    let scene = Scene::with("min_body_rate = \"1MiB\"", "", origin).await;
+    for framing in ["Content-Length: 5000", "Transfer-Encoding: chunked"] {
+        let mut client = scene.edge.connect().await;
+        let began = std::time::Instant::now();
+        let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n");
+        client.send(head).await.unwrap();
+        // It ends when the proxy answers and closes.
+        let _ = client.trickle("1\r\nx\r\n".repeat(400), Duration::from_millis(10)).await;
+        let answer = client.read_response().await.unwrap();
+        is_refusal(&answer, 408, "body_timeout", framing);
+        let took = began.elapsed();
+        assert!(took >= Duration::from_secs(5), "{framing}: refused already after {took:?}");
+        scene.all_places_free().await;
+    }
+    scene.nothing_arrived();
+    scene.still_serves().await;
+}
+
+/// RFC 9110, section 15.5.9: the same over HTTP/2, where it ends the stream and not the connection.
+#[tokio::test]
+async fn a_body_below_the_least_pace_is_refused_over_http2_as_well() {
+    let origin = RawOrigin::answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine").await;
+    let scene = Scene::with("min_body_rate = \"1MiB\"", "", origin).await;
+    let client = H2::connect(scene.edge.address(0)).await.unwrap();
+    let mut stream = client.open(&Request::new("POST", "/slow"), false).await.unwrap();
+    stream.send_body(vec![b'x'; 100], false).await.unwrap();
+    let answer = stream.response().await.unwrap().expect_status(408);
+    assert_eq!(answer.json()["reason"], "body_timeout");
+    scene.all_places_free().await;
+    client.get("/").await.unwrap().expect_status(200);
+    let sent = client.request(&Request::post("/whole", vec![b'x'; 300_000])).await;
+    sent.unwrap().expect_status(200);
+    assert_eq!(scene.origin.requests().last().map(|request| request.body.len()), Some(300_000));
+}
+
+/// Who sends slowly, but not below the least pace, is served; whoever sends fast is not asked for more.
+#[tokio::test]
+async fn a_body_at_the_least_pace_is_served() {
+    let origin = RawOrigin::answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine").await;
+    let scene = Scene::with("min_body_rate = \"50B\"", "", origin).await;
+    let mut client = scene.edge.connect().await;
+    client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 700\r\n\r\n").await.unwrap();
+    client.trickle([b'x'; 700], Duration::from_millis(10)).await.unwrap();
+    client.read_response().await.unwrap().expect_status(200);
+}
+
+/// An answer that nobody takes is given up as well: a client that does not read holds no instance.
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_given_up_and_the_instance_released() {
+    let origin = RawOrigin::start(|mut connection| async move {
+        connection.read_head().await?;
+        connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n").await?;
+        loop {
+            connection.write(vec![b'x'; 1 << 16]).await?;
+        }
+    })
+    .await;
+    let scene = Scene::with("min_body_rate = \"1GiB\"", "", origin).await;
+    let mut client = scene.edge.connect().await;
+    client.send("GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    client.read_head().await.unwrap();
+    let line = scene
+        .edge
+        .access_line(SOON, "the answer to be given up", |line| line["path"] == "/endless")
+        .await;
+    assert_eq!(line["fault"], "slow_reader", "{line}");
+    scene.all_places_free().await;
+    let rest = client.read_until_close().await.unwrap().len();
+    assert!(rest < 100_000_000, "{rest} bytes were waiting");
+}
+
+/// RFC 9113, section 6.9: over HTTP/2 a stream whose window stays shut is given up after the service's `idle`.
+#[tokio::test]
+async fn a_stream_whose_window_stays_shut_is_given_up_and_the_instance_released() {
+    let origin = RawOrigin::answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine").await;
+    let scene = Scene::with("", "[service.web.timeouts]\nidle = \"300ms\"", origin).await;
+    let mut client = scene.edge.connect().await;
+    // RFC 9113, section 6.5.2: SETTINGS_INITIAL_WINDOW_SIZE is 0.
+    let shut = crate::http2::frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let fields = crate::http2::block(&crate::http2::head(b"localhost", b"/shut"));
+    let request = crate::http2::frame(1, 0x5, 1, &fields);
+    client.send([crate::http2::PREFACE, &shut, &request].concat()).await.unwrap();
+    scene.edge.access_line(SOON, "the end of the stream", |line| line["path"] == "/shut").await;
+    scene.all_places_free().await;
+    scene.still_serves().await;
+}
+
 /// A client that goes away inside its body leaves nothing behind.
 #[tokio::test]
 async fn a_client_that_leaves_inside_its_body_releases_the_instance() {

@@ -4,10 +4,10 @@ use crate::support::Scene;
 use hither_harness::{H2, Http1, RawOrigin, Request};
 use std::time::{Duration, Instant};
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// RFC 9113, section 6.5: empty SETTINGS.
-const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+pub(crate) const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
 const DEADLINE: Duration = Duration::from_millis(300);
 const SLACK: Duration = Duration::from_secs(3);
@@ -75,13 +75,13 @@ const STATUS_400: u8 = 0x80 | 12;
 const STATUS_200: u8 = 0x80 | 8;
 
 /// One frame (RFC 9113, section 4.1).
-fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 /// A header block of literals that are neither indexed nor compressed (RFC 7541, section 6.2.2).
-fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
@@ -121,7 +121,7 @@ async fn ask(scene: &Scene, fields: &[(&str, &[u8])]) -> Outcome {
     }
 }
 
-fn head<'a>(authority: &'a [u8], path: &'a [u8]) -> Vec<(&'static str, &'a [u8])> {
+pub(crate) fn head<'a>(authority: &'a [u8], path: &'a [u8]) -> Vec<(&'static str, &'a [u8])> {
     vec![(":method", b"GET"), (":scheme", b"http"), (":authority", authority), (":path", path)]
 }
 
@@ -183,6 +183,29 @@ async fn a_malformed_field_is_refused() {
         (":path", b"/again"),
     ];
     none_is_served(&fields.map(|field| [head(b"localhost", b"/"), vec![field]].concat())).await;
+}
+
+/// RFC 6585, section 5: a head is as large over HTTP/2 as over HTTP/1, though it is compressed.
+#[tokio::test]
+async fn a_head_too_large_is_refused_over_http2_as_well() {
+    let scene = Scene::plain().await;
+    let client = H2::connect(scene.edge.address(0)).await.unwrap();
+    let lines = |count: usize, length: usize| {
+        let value = "x".repeat(length);
+        (0..count).fold(Request::get("/"), |request, n| request.header(&format!("x-{n}"), &value))
+    };
+    for (request, reason) in [
+        (lines(1, 40 << 10), "head_too_large"),
+        (lines(40, 1000), "head_too_large"),
+        (lines(101, 1), "too_many_headers"),
+    ] {
+        let answer = client.request(&request).await.unwrap().expect_status(431);
+        assert_eq!(answer.json()["reason"], reason);
+    }
+    let target = format!("/{}", "x".repeat(40 << 10));
+    client.get(&target).await.unwrap().expect_status(414);
+    scene.nothing_arrived();
+    client.request(&lines(90, 300)).await.unwrap().expect_status(200);
 }
 
 /// RFC 9113, section 8.5: CONNECT asks for a tunnel, which is not given.

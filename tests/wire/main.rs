@@ -11,6 +11,9 @@
 
 mod bodies;
 mod chunks;
+mod clients;
+mod descriptors;
+mod floods;
 mod heads;
 mod http10;
 mod http2;

@@ -99,11 +99,11 @@ async fn an_idle_connection_is_closed() {
 
 /// The slow ones are all gone soon after the deadline, cost little meanwhile, and slow nobody down.
 #[tokio::test]
-async fn five_hundred_slow_heads_are_all_gone_under_load() {
-    const SLOW: u32 = 500;
-    const MOST_EACH: u64 = 16 << 10;
+async fn a_thousand_slow_heads_are_all_gone_under_load() {
+    const SLOW: u32 = 1000;
+    const MOST_EACH: u64 = 12 << 10;
     let scene = Scene::with(
-        "head_timeout = \"2s\"",
+        "head_timeout = \"2s\"\nconnections_per_client = 2000\nnew_connections_per_client = \"10000/s\"",
         "",
         RawOrigin::answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine").await,
     )

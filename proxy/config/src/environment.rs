@@ -11,6 +11,7 @@ pub struct Environment {
     pub(crate) region: Option<Variable>,
     pub(crate) cache_home: Option<String>,
     pub(crate) home: Option<String>,
+    pub(crate) memory: Option<u64>,
 }
 
 /// An environment variable that is set, with its name for messages.
@@ -38,6 +39,13 @@ impl Environment {
             region: set("HITHER_REGION").or_else(|| set("FLY_REGION")),
             cache_home: set("XDG_CACHE_HOME").map(|variable| variable.value),
             home: set("HOME").map(|variable| variable.value),
+            memory: None,
         }
+    }
+
+    /// With so many bytes of memory, of which a part is taken at most.
+    #[must_use]
+    pub fn with_memory(self, bytes: Option<u64>) -> Self {
+        Self { memory: bytes, ..self }
     }
 }

@@ -8,7 +8,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hither_limit::{Gcra, KeyKind, KeySeed, KeyedGcra, LimitSpec, Limiter, Quota, Rate, Subject};
+use hither_limit::{
+    Gcra, KeyPart, KeySeed, KeyedGcra, LimitSpec, Limiter, Quota, Rate, Subject, Value,
+};
 
 /// One unit per second and key.
 const SLOW: Rate = Rate { units: NonZeroU32::MIN, per: Duration::from_secs(1) };
@@ -51,20 +53,41 @@ fn keyed(criterion: &mut Criterion) {
     }
 }
 
+/// A request with values of usual lengths.
+struct Asked(IpAddr);
+
+impl Subject for Asked {
+    fn client(&self) -> IpAddr {
+        self.0
+    }
+
+    fn value(&self, part: &KeyPart, with: &mut dyn FnMut(Value<'_>)) {
+        with(Value::One(match part {
+            KeyPart::Path => b"/api/v1/orders/184467",
+            _ => b"3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        }));
+    }
+}
+
 fn service(criterion: &mut Criterion) {
-    let spec = |name: &str, key| LimitSpec {
+    let spec = |name: &str, key: &[KeyPart]| LimitSpec {
         name: name.into(),
-        key,
+        key: key.to_vec(),
         rate: SLOW,
         burst: NonZeroU32::MAX,
         shadow: false,
     };
-    let specs = vec![spec("all", KeyKind::Service), spec("each", KeyKind::ClientAddress)];
-    let limiter = Limiter::new(specs, KeySeed::new([7; 16])).expect("different names");
-    let subject = Subject { client: "192.0.2.1".parse().expect("an address") };
-    criterion.bench_function("service_and_client", |bencher| {
-        bencher.iter(|| black_box(limiter.check(&subject, 1, 1)));
-    });
+    let subject = Asked("192.0.2.1".parse().expect("an address"));
+    let list = [KeyPart::ClientAddress, KeyPart::Header("x-api-key".into()), KeyPart::Path];
+    for (name, specs) in [
+        ("service_and_client", vec![spec("all", &[]), spec("each", &[KeyPart::ClientAddress])]),
+        ("list_of_three", vec![spec("list", &list)]),
+    ] {
+        let limiter = Limiter::new(specs, KeySeed::new([7; 16])).expect("different names");
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| black_box(limiter.check(&subject, 1, 1)));
+        });
+    }
 }
 
 criterion_group!(benches, direct, keyed, service);

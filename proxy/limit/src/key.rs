@@ -4,12 +4,26 @@
 //! bucket. Must not know quotas or tables.
 
 use std::fmt;
+use std::hash::Hasher;
 use std::net::IpAddr;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// Keeps bytes apart from addresses.
+/// Keeps bytes apart from addresses, and lists of values from both.
 const BYTES: u64 = 1;
+const LIST: u64 = 2;
+
+/// What a request says where a key looks. The three are apart from each other, whatever is said: who leaves a
+/// field out, or sends it twice so that nobody can know which one counts, has one bucket with all who do so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// Nothing.
+    Absent,
+    /// Nothing that is one value.
+    Unclear,
+    /// This.
+    One(&'a [u8]),
+}
 
 /// The secret that hashes are keyed with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,15 +55,29 @@ impl KeySeed {
     /// The key of any bytes. Its parent is one of a few that all such keys share by chance.
     pub fn bytes(&self, bytes: &[u8]) -> Key {
         let mut hasher = SipHasher13::new_with_keys(self.0, self.1 ^ BYTES);
-        std::hash::Hasher::write(&mut hasher, bytes);
+        hasher.write(bytes);
         let hash = hasher.finish128().as_u128();
         Key::new(hash, (hash >> 64) as u64)
+    }
+
+    /// A list of values and, where a limit counts clients as well, an address: one key for all of them
+    /// together. With an address its parent is that of the address, else one of a few by chance.
+    pub fn list(&self, client: Option<IpAddr>) -> KeyList {
+        let mut list =
+            KeyList { hasher: SipHasher13::new_with_keys(self.0, self.1 ^ LIST), parent: None };
+        if let Some(address) = client {
+            let key = self.client(address);
+            list.parent = Some(key.parent);
+            list.hasher.write_u32(key.shard);
+            list.hasher.write_u64(key.mark);
+        }
+        list
     }
 
     /// `kind` keeps equal numbers of different kinds apart.
     fn hash(&self, kind: u8, number: u64) -> u128 {
         let mut hasher = SipHasher13::new_with_keys(self.0, self.1 ^ u64::from(kind));
-        std::hash::Hasher::write_u64(&mut hasher, number);
+        hasher.write_u64(number);
         hasher.finish128().as_u128()
     }
 
@@ -67,8 +95,37 @@ impl fmt::Debug for KeySeed {
     }
 }
 
+/// A list of values while it is hashed. Each value is written with its length, so that no two lists of one
+/// limit are joined to the same bytes.
+#[derive(Debug)]
+pub struct KeyList {
+    hasher: SipHasher13,
+    parent: Option<u64>,
+}
+
+impl KeyList {
+    /// The next value. A limit asks for its values in one order, so none needs a name.
+    pub fn push(&mut self, value: Value<'_>) {
+        match value {
+            Value::Absent => self.hasher.write_u8(0),
+            Value::Unclear => self.hasher.write_u8(1),
+            Value::One(bytes) => {
+                self.hasher.write_u8(2);
+                self.hasher.write_u64(bytes.len() as u64);
+                self.hasher.write(bytes);
+            }
+        }
+    }
+
+    /// The key of all of them.
+    pub fn key(self) -> Key {
+        let hash = self.hasher.finish128().as_u128();
+        Key::new(hash, self.parent.unwrap_or((hash >> 64) as u64))
+    }
+}
+
 /// A key's hash and its parent's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     pub(crate) shard: u32,
     /// Never 0, which marks a free slot.
@@ -117,6 +174,35 @@ mod tests {
         assert_eq!(seed.bytes(b"acme"), seed.bytes(b"acme"));
         assert_ne!(seed.bytes(b"acme").mark, seed.bytes(b"acme\0").mark);
         assert_ne!(seed.bytes(b"").mark, seed.bytes(b"\0").mark);
+    }
+
+    #[test]
+    fn lists_are_joined_so_that_no_two_are_one() {
+        let seed = KeySeed::new([7; 16]);
+        let key = |client: Option<&str>, values: &[Value<'_>]| {
+            let mut list = seed.list(client.map(|text| text.parse().expect("an address")));
+            values.iter().for_each(|value| list.push(*value));
+            list.key()
+        };
+        let one = |text: &'static str| Value::One(text.as_bytes());
+        let lists = [
+            key(None, &[one("ab"), one("c")]),
+            key(None, &[one("a"), one("bc")]),
+            key(None, &[one("abc"), one("")]),
+            key(None, &[one("abc"), Value::Absent]),
+            key(None, &[one("abc"), Value::Unclear]),
+            key(None, &[Value::Absent, one("abc")]),
+            key(None, &[Value::Absent, Value::Absent]),
+            key(None, &[one("\0"), one("\u{1}")]),
+            key(Some("192.0.2.1"), &[one("ab"), one("c")]),
+            key(Some("192.0.2.2"), &[one("ab"), one("c")]),
+        ];
+        for (place, one) in lists.iter().enumerate() {
+            assert!(lists[..place].iter().all(|other| other.mark != one.mark), "{place}");
+        }
+        let address = "192.0.2.1".parse().expect("an address");
+        assert_eq!(key(Some("192.0.2.9"), &[one("a")]).parent, seed.client(address).parent);
+        assert_eq!(key(Some("2001:db8::1"), &[]), key(Some("2001:db8::2"), &[]), "one /64");
     }
 
     #[test]

@@ -7,18 +7,28 @@
 //! ```
 //! use std::num::NonZeroU32;
 //! use std::time::Duration;
-//! use hither_limit::{KeyKind, KeySeed, LimitSpec, Limiter, Rate, Subject};
+//! use hither_limit::{KeyPart, KeySeed, LimitSpec, Limiter, Rate, Subject, Value};
+//!
+//! struct From(std::net::IpAddr);
+//! impl Subject for From {
+//!     fn client(&self) -> std::net::IpAddr {
+//!         self.0
+//!     }
+//!     fn value(&self, _: &KeyPart, with: &mut dyn FnMut(Value<'_>)) {
+//!         with(Value::Absent)
+//!     }
+//! }
 //!
 //! let one = NonZeroU32::MIN;
 //! let spec = LimitSpec {
 //!     name: "per-client".into(),
-//!     key: KeyKind::ClientAddress,
+//!     key: vec![KeyPart::ClientAddress],
 //!     rate: Rate { units: one, per: Duration::from_secs(1) },
 //!     burst: one,
 //!     shadow: false,
 //! };
 //! let limiter = Limiter::new(vec![spec], KeySeed::new([7; 16])).unwrap();
-//! let subject = Subject { client: "192.0.2.1".parse().unwrap() };
+//! let subject = From("192.0.2.1".parse().unwrap());
 //!
 //! assert!(limiter.refusal(&limiter.check(&subject, 1, 0)).is_none());
 //! let outcome = limiter.check(&subject, 1, 0);
@@ -41,9 +51,9 @@ mod shard;
 mod table;
 
 pub use gcra::Gcra;
-pub use key::{Key, KeySeed};
+pub use key::{Key, KeyList, KeySeed, Value};
 pub use limiter::{
-    DuplicateName, KeyKind, LimitSpec, Limiter, MAX_KEYS, Outcome, Subject, Verdict,
+    DuplicateName, KeyPart, LimitSpec, Limiter, MAX_KEYS, Outcome, Subject, Verdict,
 };
 pub use named::{Check, Named, NamedSpec, Ruling, Rulings, UnknownName};
 pub use quota::{Decision, Quota, Rate};

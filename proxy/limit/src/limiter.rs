@@ -3,6 +3,7 @@
 //! Must not know routes, plugins or how an answer is written.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::gcra::{Charge, Gcra};
 use crate::headers::policy;
-use crate::key::{Key, KeySeed};
+use crate::key::{Key, KeySeed, Value};
 use crate::quota::{Decision, Quota, Rate};
 use crate::table::{KeyedCharge, KeyedGcra};
 
@@ -24,8 +25,8 @@ pub struct LimitSpec {
     /// Unique within the service. Goes into headers, so characters other than visible ASCII are
     /// left out there.
     pub name: String,
-    /// What is counted together.
-    pub key: KeyKind,
+    /// What is counted apart; empty: nothing, so that the whole service on this edge is counted together.
+    pub key: Vec<KeyPart>,
     /// In the long run.
     pub rate: Rate,
     /// At once.
@@ -34,20 +35,40 @@ pub struct LimitSpec {
     pub shadow: bool,
 }
 
-/// What is counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyKind {
-    /// The whole service on this edge.
-    Service,
+/// A part of what is counted apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum KeyPart {
     /// Each client: a v4 address, or a v6 /64.
     ClientAddress,
+    /// Each value of a field; its name is in lower case.
+    Header(Box<str>),
+    /// Each value of a cookie.
+    Cookie(Box<str>),
+    /// Each path.
+    Path,
+    /// Each method.
+    Method,
 }
 
-/// What a request is counted by.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject {
+impl fmt::Display for KeyPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClientAddress => f.write_str("client.address"),
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Cookie(name) => write!(f, "cookie:{name}"),
+            Self::Path => f.write_str("path"),
+            Self::Method => f.write_str("method"),
+        }
+    }
+}
+
+/// A request, as far as it is counted by. Values are asked for only where a limit counts by them.
+pub trait Subject {
     /// The client's address, after trusted hops.
-    pub client: IpAddr,
+    fn client(&self) -> IpAddr;
+
+    /// What else a key looks for; [`KeyPart::ClientAddress`] is never asked for. The value is lent to `with`.
+    fn value(&self, part: &KeyPart, with: &mut dyn FnMut(Value<'_>));
 }
 
 /// Two limits of one service have the same name.
@@ -77,13 +98,13 @@ struct Limit {
 #[derive(Debug, Clone)]
 enum Count {
     Service(Arc<Gcra>),
-    Client(Arc<KeyedGcra>),
+    Keyed(Arc<KeyedGcra>),
 }
 
 /// A charge of one limit, to be taken back if another one says no.
 enum Charged<'a> {
     Service(&'a Gcra, Charge),
-    Client(&'a KeyedGcra, Key, KeyedCharge),
+    Keyed(&'a KeyedGcra, Key, KeyedCharge),
 }
 
 /// What the limits said to one request.
@@ -121,22 +142,22 @@ impl Limiter {
         let counts = self
             .limits
             .iter()
-            .map(|limit| ((limit.spec.name.as_str(), limit.spec.key), limit.count.clone()));
+            .map(|limit| ((limit.spec.name.as_str(), &*limit.spec.key), limit.count.clone()));
         Self::build(specs, self.seed, &counts.collect())
     }
 
     fn build(
         specs: Vec<LimitSpec>,
         seed: KeySeed,
-        counts: &HashMap<(&str, KeyKind), Count>,
+        counts: &HashMap<(&str, &[KeyPart]), Count>,
     ) -> Result<Self, DuplicateName> {
         let mut limits: Vec<Limit> = Vec::with_capacity(specs.len());
         for spec in specs {
             if limits.iter().any(|limit| limit.spec.name == spec.name) {
                 return Err(DuplicateName(spec.name));
             }
-            let known = counts.get(&(spec.name.as_str(), spec.key)).cloned();
-            let count = known.unwrap_or_else(|| Count::new(spec.key));
+            let known = counts.get(&(spec.name.as_str(), &*spec.key)).cloned();
+            let count = known.unwrap_or_else(|| Count::new(&spec.key));
             limits.push(Limit { quota: Quota::new(spec.rate, spec.burst), spec, count });
         }
         let enforced = limits.iter().map(|limit| &limit.spec).filter(|spec| !spec.shadow);
@@ -147,14 +168,12 @@ impl Limiter {
     /// Whether a request of `cost` units may pass at `now`, nanoseconds of any monotonic clock.
     /// If so, every limit is charged; if not, none is. Limits in shadow never refuse; they are
     /// charged with what passes.
-    pub fn check(&self, subject: &Subject, cost: u32, now: u64) -> Outcome {
+    pub fn check(&self, subject: &impl Subject, cost: u32, now: u64) -> Outcome {
         let mut outcome = Outcome { refused: false, verdicts: SmallVec::new() };
         let mut charged: SmallVec<[Charged<'_>; 2]> = SmallVec::new();
-        let mut key: Option<Key> = None;
         for number in &self.order {
             let Some(limit) = self.limits.get(*number as usize) else { continue };
-            let own = || *key.get_or_insert_with(|| self.seed.client(subject.client));
-            let (decision, charge) = limit.ask(own, now, cost);
+            let (decision, charge) = limit.ask(|| self.key(limit, subject), now, cost);
             charged.extend(charge);
             outcome.verdicts.push((*number, decision));
             if !decision.allowed && !limit.spec.shadow {
@@ -170,22 +189,34 @@ impl Limiter {
 
     /// What every limit says of such a request at `now`, without charging any: unlike
     /// [`Limiter::check`] it goes on after one that refuses.
-    pub fn peek(&self, subject: &Subject, cost: u32, now: u64) -> Outcome {
+    pub fn peek(&self, subject: &impl Subject, cost: u32, now: u64) -> Outcome {
         let mut outcome = Outcome { refused: false, verdicts: SmallVec::new() };
-        let mut key: Option<Key> = None;
         for number in &self.order {
             let Some(limit) = self.limits.get(*number as usize) else { continue };
             let decision = match &limit.count {
                 Count::Service(count) => count.peek(&limit.quota, now, cost),
-                Count::Client(count) => {
-                    let key = key.get_or_insert_with(|| self.seed.client(subject.client));
-                    count.peek(&limit.quota, key, now, cost)
+                Count::Keyed(count) => {
+                    count.peek(&limit.quota, &self.key(limit, subject), now, cost)
                 }
             };
             outcome.verdicts.push((*number, decision));
             outcome.refused |= !decision.allowed && !limit.spec.shadow;
         }
         outcome
+    }
+
+    /// What the request is counted by under this limit.
+    fn key(&self, limit: &Limit, subject: &impl Subject) -> Key {
+        let parts = &limit.spec.key;
+        if let [KeyPart::ClientAddress] = &**parts {
+            return self.seed.client(subject.client());
+        }
+        let by_client = parts.contains(&KeyPart::ClientAddress);
+        let mut list = self.seed.list(by_client.then(|| subject.client()));
+        for part in parts.iter().filter(|part| **part != KeyPart::ClientAddress) {
+            subject.value(part, &mut |value| list.push(value));
+        }
+        list.key()
     }
 
     /// The value of `RateLimit-Policy`: every enforced limit, the same for all answers. `None` if
@@ -223,7 +254,7 @@ impl Limiter {
     pub fn bytes(&self) -> usize {
         let bytes = |limit: &Limit| match &limit.count {
             Count::Service(_) => size_of::<Gcra>(),
-            Count::Client(count) => count.bytes(),
+            Count::Keyed(count) => count.bytes(),
         };
         self.limits.iter().map(bytes).sum()
     }
@@ -237,10 +268,10 @@ impl Outcome {
 }
 
 impl Count {
-    fn new(key: KeyKind) -> Self {
+    fn new(key: &[KeyPart]) -> Self {
         match key {
-            KeyKind::Service => Self::Service(Arc::default()),
-            KeyKind::ClientAddress => Self::Client(Arc::new(KeyedGcra::new(MAX_KEYS))),
+            [] => Self::Service(Arc::default()),
+            _ => Self::Keyed(Arc::new(KeyedGcra::new(MAX_KEYS))),
         }
     }
 }
@@ -258,11 +289,11 @@ impl Limit {
             Count::Service(count) => count
                 .charge(quota, now, cost)
                 .map(|c| (quota.passed(c.after, now), Charged::Service(count, c))),
-            Count::Client(count) => {
+            Count::Keyed(count) => {
                 let key = key();
                 count
                     .charge(quota, &key, now, cost)
-                    .map(|c| (c.decision(quota, now), Charged::Client(count, key, c)))
+                    .map(|c| (c.decision(quota, now), Charged::Keyed(count, key, c)))
             }
         };
         match asked {
@@ -276,7 +307,7 @@ impl Charged<'_> {
     fn undo(self) {
         match self {
             Self::Service(count, charge) => count.undo(charge),
-            Self::Client(count, key, charge) => count.undo(&key, charge),
+            Self::Keyed(count, key, charge) => count.undo(&key, charge),
         }
     }
 }
@@ -287,9 +318,7 @@ impl Charged<'_> {
 fn order(limits: &[Limit]) -> Box<[u32]> {
     let mut order: Vec<u32> = (0..limits.len() as u32).collect();
     order.sort_by_key(|number| {
-        limits
-            .get(*number as usize)
-            .map(|limit| (limit.spec.shadow, limit.spec.key == KeyKind::Service))
+        limits.get(*number as usize).map(|limit| (limit.spec.shadow, limit.spec.key.is_empty()))
     });
     order.into()
 }

@@ -71,12 +71,19 @@ impl State {
 
     fn ready(&self) -> Answer {
         match *self.stage.borrow() {
-            Stage::Serving => text(StatusCode::OK, "ready\n"),
+            Stage::Serving => match self.shared.load.refuses() {
+                None => text(StatusCode::OK, "ready\n"),
+                Some(fault) => {
+                    let told = format!("overloaded: {fault}\n");
+                    with_type(StatusCode::SERVICE_UNAVAILABLE, "text/plain", told)
+                }
+            },
             Stage::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
         }
     }
 
     fn metrics(&self) -> Answer {
+        self.shared.telemetry.requests_in_flight(self.shared.load.in_flight());
         match self.shared.telemetry.scrape(&self.shared.snapshot(), self.shared.bodies.held()) {
             Ok(page) => with_type(StatusCode::OK, "text/plain; version=0.0.4", page),
             Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),

@@ -1,6 +1,7 @@
 //! From a head to a service, past its limits and through its plugins.
 
 use super::failure::{Failure, LimitAnswer};
+use super::subject::Asked;
 use crate::chain::{Exchange, RequestContext, RequestMessage, RequestOutcome, Wish};
 use crate::fault::Fault;
 use crate::route::{self, Match};
@@ -58,7 +59,7 @@ pub(crate) async fn admit(
     {
         return Err(Fault::BodyTooLarge.into());
     }
-    check_limits(entry, gathered.exchange)?;
+    check_limits(entry, head, gathered.exchange)?;
     if service.chain.is_empty() {
         return Ok(None);
     }
@@ -87,14 +88,19 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn check_limits(entry: &Entry<'_>, exchange: &mut Exchange) -> Result<(), Failure> {
+fn check_limits(
+    entry: &Entry<'_>,
+    head: &impl RequestMessage,
+    exchange: &mut Exchange,
+) -> Result<(), Failure> {
     let Entry { service, client, rehearsal, .. } = *entry;
+    let asked = &Asked { client, head };
     let now = || service.clock.now();
     let checked = match rehearsal {
-        true => service.limits.peek(client, now),
-        false => service.limits.check(client, now),
+        true => service.limits.peek(asked, now),
+        false => service.limits.check(asked, now),
     };
-    exchange.write_down(|record| record.limits = service.limits.standings(client, now));
+    exchange.write_down(|record| record.limits = service.limits.standings(asked, now));
     checked.map_err(limited)
 }
 

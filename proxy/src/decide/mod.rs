@@ -9,6 +9,7 @@ mod admit;
 mod client;
 mod failure;
 mod record;
+mod subject;
 mod wanted;
 
 pub(crate) use admit::{Entry, Gathered, admit, find};

@@ -5,11 +5,13 @@
 
 use super::answer;
 use super::connection::Connection;
+use super::door::Inside;
 use super::drain::Drain;
 use super::guard::{Guard, NextRequest};
 use super::handler::Handler;
 use super::link::Links;
 use super::listen::{Bound, Listeners};
+use super::spare::Spare;
 use crate::fault::Fault;
 use crate::shared::Shared;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ServerApp};
@@ -17,6 +19,7 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, ProxyServiceBuilder};
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -143,10 +146,15 @@ impl Line {
             }
         };
         tokio::spawn(async move {
+            let mut spare = Spare::new();
             loop {
-                tokio::select! {
-                    accepted = listener.accept() => self.accepted(accepted, &bound).await,
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
                     _ = stop.changed() => break,
+                };
+                match accepted {
+                    Ok((io, peer)) => self.accepted(io, peer, &bound),
+                    Err(error) => self.not_accepted(&error, &listener, &bound, &mut spare).await,
                 }
             }
             self.empty_backlog(&listener, &bound).await;
@@ -155,29 +163,52 @@ impl Line {
 
     /// Closing a SO_REUSEPORT socket drops what waits in its accept queue; so take that first.
     async fn empty_backlog(&self, listener: &TcpListener, bound: &Bound) {
-        while let Ok(accepted) =
+        while let Ok(Ok((io, peer))) =
             tokio::time::timeout(Duration::from_millis(1), listener.accept()).await
         {
-            self.accepted(accepted, bound).await;
+            self.accepted(io, peer, bound);
         }
     }
 
-    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>, bound: &Bound) {
-        match accepted {
-            Ok((io, peer)) => {
-                let _ = io.set_nodelay(true);
-                let connection = Connection::new(peer, bound.configured.clone());
-                let guard = Guard::new(io, connection.clone());
-                tokio::spawn(self.clone().serve(guard, connection));
-            }
-            Err(error) => {
-                self.shared.telemetry.accept_failed(&bound.configured, &error);
-                tokio::time::sleep(ACCEPT_BACK_OFF).await;
-            }
-        }
+    fn accepted(&self, io: TcpStream, peer: SocketAddr, bound: &Bound) {
+        let address = peer.ip().to_canonical();
+        let entered = self
+            .shared
+            .door(&bound.configured, address)
+            .map(|(rules, now)| bound.door.enter(address, rules, now))
+            .transpose();
+        let inside = match entered {
+            Ok(inside) => inside,
+            Err(shut) => return self.shared.telemetry.shed(address, shut.name()),
+        };
+        let _ = io.set_nodelay(true);
+        let connection = Connection::new(peer, bound.configured.clone());
+        let guard = Guard::new(io, connection.clone());
+        tokio::spawn(self.clone().serve(guard, connection, inside));
     }
 
-    async fn serve(self, mut guard: Box<Guard>, connection: Arc<Connection>) {
+    /// Out of descriptors, mostly: those who are served go on, those who wait to be are closed.
+    async fn not_accepted(
+        &self,
+        error: &io::Error,
+        listener: &TcpListener,
+        bound: &Bound,
+        spare: &mut Spare,
+    ) {
+        self.shared.telemetry.accept_failed(&bound.configured, error);
+        if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
+            let shed = spare.shed(listener).await;
+            self.shared.telemetry.shed_for_descriptors(shed);
+        }
+        tokio::time::sleep(ACCEPT_BACK_OFF).await;
+    }
+
+    async fn serve(
+        self,
+        mut guard: Box<Guard>,
+        connection: Arc<Connection>,
+        _inside: Option<Inside>,
+    ) {
         let _open = self.shared.telemetry.connection_opened();
         let _enrolled = self.drain.enrol().await;
         let mut first = true;
@@ -189,6 +220,10 @@ impl Line {
                 NextRequest::Refused(fault) => return self.refuse(guard, &connection, fault).await,
                 NextRequest::Http2 => {
                     self.proxy.process_new(guard, &self.shutdown).await;
+                    if let Some(excess) = connection.excess() {
+                        let client = connection.peer.ip().to_canonical();
+                        self.shared.telemetry.shed(client, excess.name());
+                    }
                     return;
                 }
                 NextRequest::Http1 => {

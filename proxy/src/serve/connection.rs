@@ -1,5 +1,6 @@
 //! What is known of a client's connection for as long as it lives.
 
+use super::guard::Excess;
 use hither_balance::Permit;
 use http::HeaderValue;
 use parking_lot::Mutex;
@@ -7,7 +8,7 @@ use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::snapshot::Endpoint;
 
@@ -28,6 +29,8 @@ pub(crate) struct Connection {
     places: Mutex<Vec<Held>>,
     /// For each such service: whose stream seeks the place that all streams will share.
     turns: Mutex<Vec<(Arc<str>, Turn)>>,
+    /// What the client asked too much of, for which it was parted from.
+    excess: OnceLock<Excess>,
 }
 
 /// Held by the one stream of a connection that seeks a place.
@@ -50,7 +53,18 @@ impl Connection {
             listener,
             places: Mutex::default(),
             turns: Mutex::default(),
+            excess: OnceLock::new(),
         })
+    }
+
+    /// The client asked too much of its connection.
+    pub(super) fn asked_too_much(&self, excess: Excess) {
+        let _ = self.excess.set(excess);
+    }
+
+    /// What it asked too much of, if it did.
+    pub(super) fn excess(&self) -> Option<Excess> {
+        self.excess.get().copied()
     }
 
     /// Pingora carries a digest to every request of a connection, HTTP/2 streams included; ours

@@ -7,6 +7,7 @@ use super::request_id::RequestId;
 use crate::chain::{Exchange, Wish};
 use crate::component::Answering;
 pub(crate) use crate::decide::Failure;
+use crate::overload::InFlight;
 use crate::snapshot::{Edge, Endpoint, Service, Snapshot};
 use crate::telemetry::{ServiceMetrics, Times};
 use hither_balance::{Active, Instance, Permit, Retry};
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Ctx {
     pub(crate) sight: Sight,
     pub(crate) started: Instant,
+    /// Counts the request among all that the edge serves.
+    pub(crate) in_flight: Option<InFlight>,
     pub(crate) id: RequestId,
     pub(crate) connection: Option<Arc<Connection>>,
     /// The client's own address: behind trusted proxies, the one they vouch for.
@@ -167,6 +170,7 @@ impl Ctx {
         Ctx {
             sight: Sight::Snapshot(snapshot, None),
             started: Instant::now(),
+            in_flight: None,
             id: RequestId::random(),
             connection: None,
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),

@@ -1,5 +1,7 @@
 //! Binding: one listening socket per worker thread and address.
 
+use super::door::Door;
+use hither_limit::KeySeed;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ pub(crate) struct Bound {
     pub(crate) configured: Arc<str>,
     /// As bound: the port is real even where 0 was asked for.
     pub(crate) address: SocketAddr,
+    /// Counts clients for as long as the listener is bound, whatever is reloaded.
+    pub(super) door: Arc<Door>,
     sockets: Vec<std::net::TcpListener>,
 }
 
@@ -30,6 +34,7 @@ impl Bound {
         configured: Arc<str>,
         address: SocketAddr,
         workers: usize,
+        seed: KeySeed,
     ) -> io::Result<Bound> {
         check_free(address)?;
         let first = socket(address)?;
@@ -38,7 +43,7 @@ impl Bound {
         for _ in 1..workers {
             sockets.push(socket(address)?);
         }
-        Ok(Bound { configured, address, sockets })
+        Ok(Bound { configured, address, door: Door::new(seed), sockets })
     }
 
     /// The socket of one worker, for its runtime.

@@ -4,6 +4,7 @@
 //! | step of a request | room |
 //! |---|---|
 //! | connections are accepted, each thread for itself | `accept`, `listen` |
+//! | who may connect | `door`; `spare` where descriptors run out |
 //! | the head is checked and timed before Pingora sees it | `guard` |
 //! | what one request carries through all hooks | `ctx` |
 //! | a body that a plugin wants is held, or shown in pieces | `body` |
@@ -18,6 +19,7 @@ mod body;
 mod classify;
 mod connection;
 mod ctx;
+mod door;
 mod drain;
 mod guard;
 mod handler;
@@ -27,10 +29,12 @@ mod link;
 mod listen;
 mod message;
 mod request_id;
+mod spare;
 mod trace;
 
 pub(crate) use accept::{Stage, Worker};
 pub(crate) use body::BodyRoom;
-pub(crate) use guard::{HeadLimits, Patience};
+pub(crate) use door::DoorRules;
+pub(crate) use guard::{Calm, Frequency, HeadLimits, Patience};
 pub(crate) use listen::{Bound, Listeners};
 pub(crate) use request_id::RequestId;

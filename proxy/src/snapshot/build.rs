@@ -10,11 +10,12 @@ use super::{
 use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Trial, Wanted, When};
 use crate::component::{self, Answerer, ComponentLoader};
 use crate::route::Routes;
-use crate::serve::{HeadLimits, Patience};
+use crate::serve::{Calm, DoorRules, Frequency, HeadLimits, Patience};
 use crate::telemetry::Telemetry;
 use crate::upstream::{Fleet, Watcher, World};
 use hither_balance::{Allowance, RetryBudget};
-use hither_config::{ConcurrencyType, ListenerPlan, Name, Report, ServicePlan};
+use hither_config::{ConcurrencyType, ListenerPlan, Name, Rate, Report, ServicePlan};
+use hither_limit::Quota;
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -306,6 +307,17 @@ struct Attached {
     attachments: Attachments,
 }
 
+fn frequency(rate: Rate) -> Frequency {
+    Frequency { amount: rate.amount.get(), per: rate.per }
+}
+
+/// What comes in one second may come at once.
+fn door(plan: &ListenerPlan) -> DoorRules {
+    let pace = plan.new_connections_per_client;
+    let rate = hither_limit::Rate { units: pace.amount, per: pace.per };
+    DoorRules { most: plan.connections_per_client, pace: Quota::new(rate, pace.per_second()) }
+}
+
 fn rules(plan: &ListenerPlan) -> ListenerRules {
     ListenerRules {
         address: plan.address.to_string().into(),
@@ -316,7 +328,13 @@ fn rules(plan: &ListenerPlan) -> ListenerRules {
             },
             head_timeout: plan.head_timeout,
             idle_timeout: plan.idle_timeout,
+            least_pace: plan.min_body_rate.bytes(),
+            calm: Calm {
+                control: frequency(plan.http2_control_frames),
+                resets: frequency(plan.http2_resets),
+            },
         },
+        door: door(plan),
         trusted: plan.trusted_proxies.clone(),
     }
 }

@@ -1,7 +1,7 @@
 //! The limiters that plugins charge, with their counters in the metrics.
 
 use super::Clock;
-use super::limits::{Refused, quota, seed};
+use super::limits::{Refused, key_seed, quota};
 use crate::telemetry::{LimitCounters, Telemetry};
 use hither_config::{Name, QuotaPlan};
 use hither_limit::{Check, DuplicateName, Named, NamedSpec, Ruling, Rulings, UnknownName};
@@ -39,7 +39,7 @@ impl Limiters {
         let specs = plan.iter().map(spec).collect();
         let named = match before {
             Some(before) => before.named.reconfigured(specs),
-            None => Named::new(specs, seed()),
+            None => Named::new(specs, key_seed()),
         };
         let counters = plan.keys().map(|name| telemetry.limiter(name)).collect();
         Ok(Limiters { named: named?, counters, clock })

@@ -3,10 +3,9 @@
 use crate::telemetry::{LimitCounters, ServiceMetrics};
 use hither_config::{LimitKey, LimitPlan, QuotaPlan};
 use hither_limit::{
-    DuplicateName, KeyKind, KeySeed, LimitSpec, Limiter, Outcome, Rate, Subject, Verdict,
+    DuplicateName, KeyPart, KeySeed, LimitSpec, Limiter, Outcome, Rate, Subject, Verdict,
 };
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +27,12 @@ pub(crate) struct Refused {
     pub(crate) state: String,
 }
 
-/// How a limit stands for one client.
+/// How a limit stands for one request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Standing {
     pub(crate) name: String,
-    /// What is counted apart: `service` or `client.address`.
-    pub(crate) key: String,
+    /// What is counted apart, as in the configuration; nothing: the whole service is counted together.
+    pub(crate) key: Vec<String>,
     /// It counts and refuses nothing.
     pub(crate) shadow: bool,
     /// A request would pass it now.
@@ -61,7 +60,7 @@ impl Limits {
         let specs: Vec<LimitSpec> = plan.iter().map(spec).collect();
         let limiter = match before {
             Some(before) => before.limiter.reconfigured(specs),
-            None => Limiter::new(specs, seed()),
+            None => Limiter::new(specs, key_seed()),
         };
         let counters = plan.iter().map(|limit| metrics.limit(&limit.name)).collect();
         Ok(Limits { limiter: limiter?, counters })
@@ -70,13 +69,13 @@ impl Limits {
     /// Charges one request, or says which limit refuses it.
     pub(crate) fn check(
         &self,
-        client: IpAddr,
+        subject: &impl Subject,
         now: impl FnOnce() -> Duration,
     ) -> Result<(), Refused> {
         if self.limiter.is_empty() {
             return Ok(());
         }
-        let outcome = self.limiter.check(&Subject { client }, 1, now().as_nanos() as u64);
+        let outcome = self.limiter.check(subject, 1, now().as_nanos() as u64);
         for verdict in self.limiter.verdicts(&outcome) {
             self.count(&verdict);
         }
@@ -86,26 +85,23 @@ impl Limits {
     /// What [`Limits::check`] would say, without charging or counting.
     pub(crate) fn peek(
         &self,
-        client: IpAddr,
+        subject: &impl Subject,
         now: impl FnOnce() -> Duration,
     ) -> Result<(), Refused> {
-        let outcome = self.limiter.peek(&Subject { client }, 1, now().as_nanos() as u64);
+        let outcome = self.limiter.peek(subject, 1, now().as_nanos() as u64);
         self.refused(&outcome).map_or(Ok(()), Err)
     }
 
-    /// How each limit stands for this client, in the order of asking.
+    /// How each limit stands for this request, in the order of asking.
     pub(crate) fn standings(
         &self,
-        client: IpAddr,
+        subject: &impl Subject,
         now: impl FnOnce() -> Duration,
     ) -> Vec<Standing> {
-        let outcome = self.limiter.peek(&Subject { client }, 1, now().as_nanos() as u64);
+        let outcome = self.limiter.peek(subject, 1, now().as_nanos() as u64);
         let standing = |verdict: Verdict<'_>| Standing {
             name: verdict.spec.name.clone(),
-            key: match verdict.spec.key {
-                KeyKind::Service => "service".to_owned(),
-                KeyKind::ClientAddress => "client.address".to_owned(),
-            },
+            key: verdict.spec.key.iter().map(KeyPart::to_string).collect(),
             shadow: verdict.spec.shadow,
             passes: verdict.decision.allowed,
             remaining: verdict.decision.remaining(),
@@ -137,7 +133,8 @@ impl Limits {
     }
 }
 
-pub(super) fn seed() -> KeySeed {
+/// A secret for keys, other in each process.
+pub(crate) fn key_seed() -> KeySeed {
     KeySeed::new(random())
 }
 
@@ -152,13 +149,22 @@ fn random() -> [u8; 16] {
 
 fn spec(plan: &LimitPlan) -> LimitSpec {
     let (rate, burst) = quota(&plan.quota);
-    let by_client = plan.key.contains(&LimitKey::ClientAddress);
     LimitSpec {
         name: plan.name.to_string(),
-        key: if by_client { KeyKind::ClientAddress } else { KeyKind::Service },
+        key: plan.key.iter().map(part).collect(),
         rate,
         burst,
         shadow: plan.quota.shadow,
+    }
+}
+
+fn part(key: &LimitKey) -> KeyPart {
+    match key {
+        LimitKey::ClientAddress => KeyPart::ClientAddress,
+        LimitKey::Header(name) => KeyPart::Header(name.as_str().into()),
+        LimitKey::Cookie(name) => KeyPart::Cookie(name.as_str().into()),
+        LimitKey::Path => KeyPart::Path,
+        LimitKey::Method => KeyPart::Method,
     }
 }
 

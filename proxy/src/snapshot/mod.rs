@@ -17,7 +17,7 @@ pub(crate) use clock::Clock;
 pub(crate) use code::{Fetched, image};
 pub(crate) use diff::diff;
 pub(crate) use limiters::{Limiters, Way};
-pub(crate) use limits::{Limits, Refused, Standing};
+pub(crate) use limits::{Limits, Refused, Standing, key_seed};
 pub(crate) use look::{Look, Looks};
 pub(crate) use materials::{
     MAX_PLUGIN, Materials, PluginBytes, PluginSecrets, Rejection, TrialWish, Trials,
@@ -28,7 +28,7 @@ use crate::chain::{Chain, Plugin, Trial};
 use crate::component::Answerer;
 use crate::rollout::Rollout;
 use crate::route::{Match, Routes};
-use crate::serve::Patience;
+use crate::serve::{DoorRules, Patience};
 use crate::telemetry::{ServiceMetrics, Telemetry};
 use crate::upstream::Fleet;
 use hither_balance::{Balancer, RetryBudget};
@@ -105,6 +105,7 @@ pub(crate) struct ListenerRules {
     /// As configured.
     pub(crate) address: Arc<str>,
     pub(crate) patience: Patience,
+    pub(crate) door: DoorRules,
     trusted: Vec<IpNet>,
 }
 

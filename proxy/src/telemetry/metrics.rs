@@ -2,6 +2,7 @@
 //! looked up when a service is built, not when a request passes.
 
 use super::RequestFinished;
+use super::client_metrics::ClientFamilies;
 use super::component_metrics::ComponentFamilies;
 use super::hook_metrics::{HookMetrics, PluginMetrics};
 use super::limit_counters::LimitCounters;
@@ -63,9 +64,7 @@ pub(super) struct Metrics {
     pub(super) swaps: IntCounterVec,
     pub(super) snapshots_live: IntGauge,
     pub(super) held_bodies: IntGauge,
-    pub(super) connections_open: IntGauge,
-    pub(super) connections_total: IntCounter,
-    pub(super) accept_failures: IntCounter,
+    pub(super) clients: ClientFamilies,
     pub(super) access_lines_dropped: IntCounter,
     pub(super) process_cpu: Gauge,
     pub(super) process_memory: IntGauge,
@@ -268,21 +267,7 @@ impl Metrics {
                 "Snapshots that a request may still use.",
                 r
             )?,
-            connections_open: int_gauge!(
-                "hither_client_connections",
-                "Open client connections.",
-                r
-            )?,
-            connections_total: counter!(
-                "hither_client_connections_total",
-                "Client connections accepted.",
-                r
-            )?,
-            accept_failures: counter!(
-                "hither_accept_failures_total",
-                "Connections that could not be accepted.",
-                r
-            )?,
+            clients: ClientFamilies::new(r)?,
             access_lines_dropped: counter!(
                 "hither_access_lines_dropped_total",
                 "Access-log lines dropped because the log could not keep up.",

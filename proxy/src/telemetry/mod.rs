@@ -3,6 +3,7 @@
 //! The only room that names `prometheus`. It is told what happened; it must not ask why.
 
 mod access;
+mod client_metrics;
 mod component_metrics;
 mod connections;
 mod events;
@@ -35,12 +36,27 @@ use metrics::Metrics;
 use parking_lot::Mutex;
 use plugin_metrics::PluginMetricRegistry;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// At most one line of a repeated complaint in this time.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Says when a complaint may be repeated.
+#[derive(Default)]
+struct Complaints(Mutex<Option<Instant>>);
+
+impl Complaints {
+    fn may_be_said(&self) -> bool {
+        let mut last = self.0.lock();
+        let may = last.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL);
+        if may {
+            *last = Some(Instant::now());
+        }
+        may
+    }
+}
 
 /// All instruments of the process.
 pub(crate) struct Telemetry {
@@ -50,7 +66,8 @@ pub(crate) struct Telemetry {
     /// For whoever listens.
     pub(crate) events: Events,
     services: Mutex<HashMap<Arc<str>, Arc<ServiceMetrics>>>,
-    last_accept_complaint: Mutex<Option<Instant>>,
+    accept_complaints: Complaints,
+    shed_complaints: Complaints,
 }
 
 impl Telemetry {
@@ -66,7 +83,8 @@ impl Telemetry {
             access: arc_swap::ArcSwap::from_pointee(access),
             events: Events::default(),
             services: Mutex::new(HashMap::new()),
-            last_accept_complaint: Mutex::new(None),
+            accept_complaints: Complaints::default(),
+            shed_complaints: Complaints::default(),
         })
     }
 
@@ -142,17 +160,33 @@ impl Telemetry {
 
     /// A connection was accepted; it counts as open until the value is dropped.
     pub(crate) fn connection_opened(&self) -> OpenConnection {
-        OpenConnection::new(&self.metrics.connections_open, &self.metrics.connections_total)
+        self.metrics.clients.opened()
     }
 
     /// Accepting failed, most likely for want of descriptors.
     pub(crate) fn accept_failed(&self, listener: &str, error: &std::io::Error) {
-        self.metrics.accept_failures.inc();
-        let mut last = self.last_accept_complaint.lock();
-        if last.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
-            *last = Some(Instant::now());
+        self.metrics.clients.accept_failures.inc();
+        if self.accept_complaints.may_be_said() {
             tracing::warn!(%listener, %error, "accepting a connection failed");
         }
+    }
+
+    /// A client's connection was closed because it asked too much.
+    pub(crate) fn shed(&self, client: IpAddr, reason: &'static str) {
+        self.metrics.clients.shed(reason, 1);
+        if self.shed_complaints.may_be_said() {
+            tracing::warn!(%client, reason, "a client that asks too much was closed");
+        }
+    }
+
+    /// So many connections were closed because there was no descriptor for them.
+    pub(crate) fn shed_for_descriptors(&self, count: usize) {
+        self.metrics.clients.shed("no_descriptor", count);
+    }
+
+    /// So many requests are being served.
+    pub(crate) fn requests_in_flight(&self, count: u32) {
+        self.metrics.clients.requests_in_flight.set(i64::from(count));
     }
 
     /// An instance was probed.

@@ -8,7 +8,16 @@ use crate::findings::Finding;
 use crate::plan::{AdminPlan, EdgePlan, ListenerPlan, LogPlan, OriginPlan, TracePlan};
 use crate::raw::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
 use crate::read::At;
-use crate::value::{AccessLog, AdminAddress, FilePath, Name};
+use crate::value::{AccessLog, AdminAddress, FilePath, Name, Size};
+
+/// What a request in flight takes, with its two connections and their buffers.
+const MEMORY_PER_REQUEST: u64 = 64 << 10;
+
+/// However little memory there is: refusing more than this would be no service.
+const LEAST_REQUESTS: u32 = 1024;
+
+/// Where the machine's memory is not known.
+const UNKNOWN_MEMORY: u64 = 8 << 30;
 
 impl Check<'_> {
     pub(super) fn edge(&mut self, raw: RawEdge) -> Option<EdgePlan> {
@@ -26,6 +35,11 @@ impl Check<'_> {
             Some(at) => self.path(&at),
             None => self.default_plugin_cache(),
         };
+        let memory = self.environment.memory;
+        let max_memory = raw.max_memory.map(|at| at.value);
+        let max_memory = max_memory.or(memory.map(|bytes| Size::new(bytes / 5 * 4)));
+        let max_requests =
+            raw.max_requests.map_or_else(|| most_requests(max_memory), |at| at.value);
         Some(EdgePlan {
             name,
             region: region?,
@@ -33,6 +47,8 @@ impl Check<'_> {
             drain_timeout: raw.drain_timeout.value,
             upstream_keepalive: raw.upstream_keepalive.value,
             held_bodies: raw.held_bodies.value,
+            max_requests: NonZeroU32::new(max_requests)?,
+            max_memory,
             plugin_cache,
         })
     }
@@ -101,6 +117,11 @@ impl Check<'_> {
     }
 }
 
+fn most_requests(memory: Option<Size>) -> u32 {
+    let fit = memory.map_or(UNKNOWN_MEMORY, Size::bytes) / MEMORY_PER_REQUEST;
+    u32::try_from(fit).unwrap_or(u32::MAX).max(LEAST_REQUESTS)
+}
+
 /// Where an edge stands that was not told.
 pub(super) fn default_region() -> Name {
     Name::from_any("local", "local")
@@ -115,6 +136,11 @@ pub(super) fn listener(raw: RawListener) -> Option<ListenerPlan> {
         max_head: raw.max_head.value,
         max_header_lines: raw.max_header_lines.value,
         idle_timeout: raw.idle_timeout.value,
+        min_body_rate: raw.min_body_rate.value,
+        connections_per_client: raw.connections_per_client.value,
+        new_connections_per_client: raw.new_connections_per_client.value,
+        http2_control_frames: raw.http2_control_frames.value,
+        http2_resets: raw.http2_resets.value,
     })
 }
 

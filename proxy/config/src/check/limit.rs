@@ -38,7 +38,7 @@ impl Check<'_> {
         let mut key: Vec<LimitKey> = Vec::new();
         for at in raw.key.value {
             if key.contains(&at.value) {
-                let word = at.value.as_str();
+                let word = &at.value;
                 let finding = Finding::at(&at.spot, format!("\"{word}\" is listed twice"))
                     .help("each key divides the limit once")
                     .example(format!("key = [\"{word}\"]"));

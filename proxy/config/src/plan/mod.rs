@@ -24,7 +24,7 @@ pub use service::{
 
 pub use world::{CheckKind, CheckPlan, DnsPlan, EjectionPlan, Fits, HttpCheckPlan, PlacePlan};
 
-use crate::value::{AccessLog, AdminAddress, LogFormat, LogLevel, Name, Size};
+use crate::value::{AccessLog, AdminAddress, LogFormat, LogLevel, Name, Rate, Size};
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,10 @@ pub struct EdgePlan {
     pub upstream_keepalive: u32,
     /// The most bytes of all bodies together that are held back for plugins.
     pub held_bodies: Size,
+    /// The most requests at a time.
+    pub max_requests: NonZeroU32,
+    /// From here on requests are refused; none: nothing is known of the machine's memory, or it has no bound.
+    pub max_memory: Option<Size>,
     /// Folder for compiled plugins; it need not exist yet.
     pub plugin_cache: PathBuf,
 }
@@ -112,6 +116,16 @@ pub struct ListenerPlan {
     pub max_header_lines: u32,
     /// Between two requests of a connection.
     pub idle_timeout: Duration,
+    /// Bytes of a body per second, either way; 0: as few as a client likes.
+    pub min_body_rate: Size,
+    /// Connections of one client at a time.
+    pub connections_per_client: u32,
+    /// How many it may open.
+    pub new_connections_per_client: Rate,
+    /// HTTP/2 frames that carry nothing, of one connection, beyond what its requests and answers need.
+    pub http2_control_frames: Rate,
+    /// HTTP/2 streams that are reset, of one connection, beyond one for every four answers.
+    pub http2_resets: Rate,
 }
 
 /// `[[origin]]`

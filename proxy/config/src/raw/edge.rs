@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::read::{At, Fields, Shape};
 use crate::value::{
     AccessLog, AdminAddress, FieldName, FilePath, ListenAddress, LogFormat, LogLevel, Name,
-    Network, Size,
+    Network, Rate, Size,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,6 +19,19 @@ const MOST_IDLE: u32 = 65_536;
 /// Pingora reads at most 1 MiB and 256 lines of head; the guard's own bounds lie inside.
 const MOST_HEAD: Size = Size::new(1 << 20);
 const MOST_HEAD_LINES: u32 = 256;
+/// More connections, or requests at a time, than one machine has memory for.
+const MOST_AT_ONCE: u32 = 10_000_000;
+/// Clients behind one address are many where a provider shares addresses, but not this many.
+const CONNECTIONS_PER_CLIENT: u32 = 1024;
+/// A machine that opens more is no browser.
+const NEW_CONNECTIONS: Rate = Rate::per_second_of(1000);
+/// A modem was faster.
+const LEAST_PACE: Size = Size::new(240);
+/// Frames that carry nothing of a request or an answer: a client needs a few for each of them, which are not
+/// counted here, and hardly any otherwise.
+const CONTROL_FRAMES: Rate = Rate::per_second_of(200);
+/// Streams that are given up, beyond one for every four answers.
+const RESETS: Rate = Rate::per_second_of(40);
 /// A request line and a host need about this much.
 const LEAST_HEAD: Size = Size::new(1 << 10);
 
@@ -31,6 +44,8 @@ pub(crate) struct RawEdge {
     pub(crate) drain_timeout: At<Duration>,
     pub(crate) upstream_keepalive: At<u32>,
     pub(crate) held_bodies: At<Size>,
+    pub(crate) max_requests: Option<At<u32>>,
+    pub(crate) max_memory: Option<At<Size>>,
     pub(crate) plugin_cache: Option<At<FilePath>>,
 }
 
@@ -70,6 +85,20 @@ impl Shape for RawEdge {
                 Size::new(64 << 20),
                 Size::new(0)..=Size::new(1 << 40),
                 "The most memory of all bodies together that are held back for plugins.",
+            ),
+            max_requests: fields.bounded_optional(
+                "max_requests",
+                "20000",
+                1..=MOST_AT_ONCE,
+                "The most requests at a time, of all services; more are refused at once. Default: one \
+                 for each 64 KiB of max_memory, at least 1024.",
+            ),
+            max_memory: fields.bounded_optional(
+                "max_memory",
+                "\"2GiB\"",
+                Size::new(1 << 20)..=Size::new(1 << 50),
+                "From here on requests are refused, until it takes less memory again; default: four \
+                 fifths of what the machine or its container has.",
             ),
             plugin_cache: fields.optional(
                 "plugin_cache",
@@ -173,6 +202,11 @@ pub(crate) struct RawListener {
     pub(crate) max_head: At<Size>,
     pub(crate) max_header_lines: At<u32>,
     pub(crate) idle_timeout: At<Duration>,
+    pub(crate) min_body_rate: At<Size>,
+    pub(crate) connections_per_client: At<u32>,
+    pub(crate) new_connections_per_client: At<Rate>,
+    pub(crate) http2_control_frames: At<Rate>,
+    pub(crate) http2_resets: At<Rate>,
 }
 
 impl Shape for RawListener {
@@ -211,6 +245,37 @@ impl Shape for RawListener {
                 75 * SECOND,
                 Duration::from_millis(100)..=24 * HOUR,
                 "How long a connection may wait for its next request.",
+            ),
+            min_body_rate: fields.or(
+                "min_body_rate",
+                LEAST_PACE,
+                "Bytes of a body, either way, that a client must send or take per second while it is \
+                 waited for, after 5 s of grace; \"0B\": as few as it likes.",
+            ),
+            connections_per_client: fields.bounded(
+                "connections_per_client",
+                CONNECTIONS_PER_CLIENT,
+                1..=MOST_AT_ONCE,
+                "The most connections of one address (IPv4) or /64 network (IPv6) at a time, trusted \
+                 proxies apart; more are closed.",
+            ),
+            new_connections_per_client: fields.or(
+                "new_connections_per_client",
+                NEW_CONNECTIONS,
+                "How many new ones it may open; more are closed.",
+            ),
+            http2_control_frames: fields.or(
+                "http2_control_frames",
+                CONTROL_FRAMES,
+                "HTTP/2 frames of one connection that carry nothing (SETTINGS, PING, PRIORITY, \
+                 WINDOW_UPDATE, empty DATA, CONTINUATION), beyond what its requests and answers need; \
+                 five seconds' worth may come at once, and who sends more is sent GOAWAY.",
+            ),
+            http2_resets: fields.or(
+                "http2_resets",
+                RESETS,
+                "HTTP/2 streams of one connection that are reset, by either side, beyond one for every \
+                 four answers; as above.",
             ),
         }
     }

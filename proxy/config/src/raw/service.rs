@@ -254,8 +254,9 @@ impl Shape for RawLimit {
             key: fields.list(
                 "key",
                 "\"client.address\"",
-                "What is counted apart: \"client.address\"; default: nothing, so that the limit \
-                 is the whole service's on this edge.",
+                "What is counted apart, all of a list together: \"client.address\", \
+                 \"header:NAME\", \"cookie:NAME\", \"path\", \"method\"; default: nothing, so that \
+                 the limit is the whole service's on this edge.",
             ),
             quota: RawQuota::read(fields),
         }

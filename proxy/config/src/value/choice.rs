@@ -175,14 +175,6 @@ choice! {
 }
 
 choice! {
-    /// What a limit counts apart; an empty list of keys counts the whole service.
-    LimitKey, "a key of limits" {
-        /// Each client: an IPv4 address, an IPv6 /64.
-        ClientAddress = "client.address",
-    }
-}
-
-choice! {
     /// How simulated requests fall in time.
     Process, "a way to arrive" {
         /// Independently of each other.

@@ -9,6 +9,7 @@ mod digest;
 mod dns_name;
 mod duration;
 mod host;
+mod limit_key;
 mod location;
 mod name;
 mod path_prefix;
@@ -20,7 +21,7 @@ mod size;
 pub use address::AdminAddress;
 pub(crate) use address::{ListenAddress, Network, PeerAddress};
 pub use choice::{
-    Capability, CheckMethod, ConcurrencyType, Isolation, LimitKey, LogFormat, LogLevel, OnFailure,
+    Capability, CheckMethod, ConcurrencyType, Isolation, LogFormat, LogLevel, OnFailure,
     OutageKind, Process, SoftLimitScope, Spread,
 };
 pub use code::{Code, OciImage};
@@ -30,6 +31,7 @@ pub use digest::Digest;
 pub use dns_name::DnsName;
 pub use duration::parse_duration;
 pub use host::HostPattern;
+pub use limit_key::LimitKey;
 pub use location::AccessLog;
 pub(crate) use location::{FilePath, LabelValue, VariableName, VariableValue};
 pub use name::Name;

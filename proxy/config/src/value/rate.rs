@@ -24,6 +24,15 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// So many each second; 1 for none.
+    pub(crate) const fn per_second_of(amount: u32) -> Self {
+        let amount = match NonZeroU32::new(amount) {
+            Some(amount) => amount,
+            None => NonZeroU32::MIN,
+        };
+        Self { amount, per: Duration::from_secs(1) }
+    }
+
     /// The time one unit takes to come back; at least a microsecond.
     pub fn interval(self) -> Duration {
         self.per / self.amount.get()

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use hither_limit::{KeyKind, LimitSpec, Limiter};
+use hither_limit::{LimitSpec, Limiter};
 
-use crate::limits::{client, limit, limiter};
+use crate::limits::{CLIENT, SERVICE, client, limit, limiter};
 use crate::rate;
 
 fn told(limiter: &Limiter, now: u64) -> String {
@@ -16,27 +16,24 @@ fn told(limiter: &Limiter, now: u64) -> String {
 
 #[test]
 fn the_policy_is_the_rate_as_it_was_written() {
-    let minute = LimitSpec {
-        rate: rate(90, Duration::from_secs(60)),
-        ..limit("per-minute", KeyKind::Service, 1, 1)
-    };
+    let minute =
+        LimitSpec { rate: rate(90, Duration::from_secs(60)), ..limit("per-minute", SERVICE, 1, 1) };
     let fraction = LimitSpec {
         rate: rate(3, Duration::from_millis(100)),
-        ..limit("per-tenth", KeyKind::Service, 1, 1)
+        ..limit("per-tenth", SERVICE, 1, 1)
     };
-    let limiter =
-        limiter(vec![limit("per-client", KeyKind::ClientAddress, 100, 200), minute, fraction]);
+    let limiter = limiter(vec![limit("per-client", CLIENT, 100, 200), minute, fraction]);
     let wanted = r#""per-client";q=100;w=1, "per-minute";q=90;w=60, "per-tenth";q=30;w=1"#;
     assert_eq!(limiter.policy(), Some(wanted));
 }
 
 #[test]
 fn what_remains_is_told_for_every_enforced_limit() {
-    let shadow = LimitSpec { shadow: true, ..limit("quiet", KeyKind::Service, 1, 1) };
+    let shadow = LimitSpec { shadow: true, ..limit("quiet", SERVICE, 1, 1) };
     let limiter = limiter(vec![
-        limit("service", KeyKind::Service, 100, 100),
+        limit("service", SERVICE, 100, 100),
         shadow,
-        limit("per-client", KeyKind::ClientAddress, 100, 250),
+        limit("per-client", CLIENT, 100, 250),
     ]);
     assert_eq!(told(&limiter, 0), r#""per-client";r=249;t=3, "service";r=99;t=1"#);
 }
@@ -44,11 +41,8 @@ fn what_remains_is_told_for_every_enforced_limit() {
 #[test]
 fn a_refusal_tells_of_the_limit_that_refused() {
     let limiter = limiter(vec![
-        limit("service", KeyKind::Service, 1_000, 100),
-        LimitSpec {
-            rate: rate(1, Duration::from_secs(30)),
-            ..limit("per-client", KeyKind::ClientAddress, 1, 1)
-        },
+        limit("service", SERVICE, 1_000, 100),
+        LimitSpec { rate: rate(1, Duration::from_secs(30)), ..limit("per-client", CLIENT, 1, 1) },
     ]);
     told(&limiter, 0);
     assert_eq!(told(&limiter, 500_000_000), r#""per-client";r=0;t=30"#);
@@ -60,7 +54,7 @@ fn a_refusal_tells_of_the_limit_that_refused() {
 
 #[test]
 fn retry_after_is_at_least_a_second() {
-    let limiter = limiter(vec![limit("quick", KeyKind::Service, 1_000, 1)]);
+    let limiter = limiter(vec![limit("quick", SERVICE, 1_000, 1)]);
     told(&limiter, 0);
     let outcome = limiter.check(&client(1), 1, 0);
     let refusal = limiter.refusal(&outcome).expect("refused");
@@ -70,6 +64,6 @@ fn retry_after_is_at_least_a_second() {
 
 #[test]
 fn a_name_cannot_break_out_of_its_string() {
-    let limiter = limiter(vec![limit("a\"b\\c\r\né", KeyKind::Service, 1, 1)]);
+    let limiter = limiter(vec![limit("a\"b\\c\r\né", SERVICE, 1, 1)]);
     assert_eq!(limiter.policy(), Some(r#""a\"b\\c";q=1;w=1"#));
 }

@@ -12,7 +12,13 @@ use proptest::prelude::*;
 use crate::quota;
 
 /// Fails if some window holds more than it may. `passed` are times in nanoseconds and units.
-fn assert_never_over(passed: &mut [(u64, u32)], units: u32, per: Duration, burst: u32) {
+fn assert_never_over(
+    passed: &mut [(u64, u32)],
+    units: u32,
+    per: Duration,
+    burst: u32,
+    which: impl Fn() -> String,
+) {
     passed.sort_unstable();
     // A window that holds too much can be shrunk to begin and end with something that passed.
     // With S the units before, and R the units that the rate allows until a time: the most that
@@ -26,7 +32,7 @@ fn assert_never_over(passed: &mut [(u64, u32)], units: u32, per: Duration, burst
         sum += i128::from(*cost);
         let after = sum * scale as i128 - allowed(*time) as i128;
         let over = after - least - i128::from(burst) * scale as i128;
-        assert!(over <= 0, "{over} / {scale} units too many by {time} ns");
+        assert!(over <= 0, "{}: {over} / {scale} units too many by {time} ns", which());
     }
 }
 
@@ -78,7 +84,7 @@ proptest! {
                 }
             }
         }
-        assert_never_over(&mut passed, units, per, burst);
+        assert_never_over(&mut passed, units, per, burst, String::new);
     }
 
     #[test]
@@ -103,8 +109,62 @@ proptest! {
             }
         }
         for passed in &mut passed {
-            assert_never_over(passed, units, per, burst);
+            assert_never_over(passed, units, per, burst, String::new);
         }
+    }
+}
+
+/// Short schedules of all kinds, a million of them: bursts, pauses near an interval, long ones, and a clock that
+/// jumps back or far ahead. A failure tells the schedule's number, which is its seed.
+#[test]
+fn no_window_of_a_million_schedules_holds_more_than_it_may() {
+    const SCHEDULES: u64 = 1_000_000;
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let numbers = (thread..SCHEDULES).step_by(threads as usize);
+            scope.spawn(move || numbers.for_each(one_schedule));
+        }
+    });
+}
+
+fn one_schedule(number: u64) {
+    let mut rng = fastrand::Rng::with_seed(number);
+    let (units, burst) = (rng.u32(1..2_000), rng.u32(1..20));
+    let per = [7_000, 1_000_000, 1_000_000_000, 60_000_000_000][rng.usize(0..4)];
+    let per = Duration::from_nanos(per);
+    let quota = quota(units, per, burst);
+    let interval = quota.interval().as_nanos() as u64;
+    let seed = KeySeed::new(u128::from(number).to_le_bytes());
+    let key = seed.client(std::net::Ipv4Addr::from_bits(rng.u32(..)).into());
+    let (direct, keyed) = (Gcra::new(), KeyedGcra::new(4));
+    let mut now = rng.u64(0..1 << 40);
+    let mut passed: [Vec<(u64, u32)>; 2] = [Vec::new(), Vec::new()];
+    for _ in 0..rng.u32(2..24) {
+        now = match rng.u8(0..12) {
+            0..5 => now,
+            5..8 => now + rng.u64(0..=2 * interval),
+            8..10 => now + rng.u64(0..=interval * u64::from(burst)),
+            10 => now + rng.u64(0..1 << 42),
+            _ => now.saturating_sub(rng.u64(0..=interval * 4)),
+        };
+        let cost = rng.u32(0..3);
+        if direct.check(&quota, now, cost).allowed {
+            passed[0].push((now, cost));
+        }
+        if keyed.check(&quota, &key, now, cost).allowed {
+            passed[1].push((now, cost));
+        }
+        // Others come and go, so that the key may be forgotten.
+        keyed.check(
+            &quota,
+            &seed.client(std::net::Ipv4Addr::from_bits(rng.u32(..)).into()),
+            now,
+            1,
+        );
+    }
+    for passed in &mut passed {
+        assert_never_over(passed, units, per, burst, || format!("schedule {number}"));
     }
 }
 
@@ -163,6 +223,6 @@ fn thirty_two_threads_on_one_key_get_no_more_than_one() {
     for passed in [by_direct, by_keyed] {
         let mut passed = passed.into_inner().expect("no panic");
         assert!(passed.len() > time / 3_000 * 9 / 10, "{} passed", passed.len());
-        assert_never_over(&mut passed, units, per, burst);
+        assert_never_over(&mut passed, units, per, burst, String::new);
     }
 }

@@ -179,9 +179,10 @@ fn limit(limit: &Standing) -> Vec<String> {
         (false, false) => format!("refuses it, {left}, {}", again()),
         (false, true) => format!("would refuse it, but is in shadow, {left}"),
     };
-    let counts = match limit.key.as_str() {
-        "service" => "counts all clients together".to_owned(),
-        _ => "counts each client".to_owned(),
+    let counts = match &*limit.key {
+        [] => "counts all clients together".to_owned(),
+        [one] if one == "client.address" => "counts each client".to_owned(),
+        parts => format!("counts each {}", clean(&parts.join(" and "))),
     };
     vec![limit.name.clone(), says, counts]
 }

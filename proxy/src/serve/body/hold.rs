@@ -1,9 +1,10 @@
-//! A client session in front of Pingora's own: put there while a plugin has to do with a body, taken away
-//! again when that is over. Pingora owns sessions, so the way back to the one behind lies in a slot that
+//! A client session in front of Pingora's own: put there while a plugin has to do with a body, or while a body
+//! is timed that comes over HTTP/2, and taken away again when that is over. Pingora owns sessions, so the way back to the one behind lies in a slot that
 //! both know, and so does what the hooks must hear of it.
 
 use super::answer::Answer;
 use crate::chain::Ended;
+use crate::serve::guard::Pace;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pingora_core::protocols::http::{HttpTask, ServerSession};
@@ -43,6 +44,8 @@ pub(super) struct Hold {
     pub(super) inner: Box<ServerSession>,
     /// A request body to play in place of what the client has sent.
     pub(super) body: Option<Bytes>,
+    /// How the client's own body comes, where that is timed.
+    pub(super) pace: Option<Pace>,
     /// The response on its way to the client.
     answer: Option<Answer>,
     slot: Slot,
@@ -50,12 +53,17 @@ pub(super) struct Hold {
 
 /// From now on Pingora takes `body` for the client's.
 pub(in crate::serve) fn play(session: &mut Session, slot: &Slot, body: Bytes) {
-    put_in_front(session, slot, Some(body), None);
+    put_in_front(session, slot, |hold| hold.body = Some(body));
+}
+
+/// From now on the client's body must come at this pace.
+pub(in crate::serve) fn time(session: &mut Session, slot: &Slot, pace: Pace) {
+    put_in_front(session, slot, |hold| hold.pace = Some(pace));
 }
 
 /// From now on the response passes through the plugins that want its body.
 pub(in crate::serve) fn show(session: &mut Session, slot: &Slot, answer: Answer) {
-    put_in_front(session, slot, None, Some(answer));
+    put_in_front(session, slot, |hold| hold.answer = Some(answer));
 }
 
 /// The client's own session stands in front again.
@@ -75,10 +83,11 @@ pub(in crate::serve) fn ended(slot: &Slot) -> Option<Stop> {
     slot.lock().ended.take()
 }
 
-fn put_in_front(session: &mut Session, slot: &Slot, body: Option<Bytes>, answer: Option<Answer>) {
+fn put_in_front(session: &mut Session, slot: &Slot, equip: impl FnOnce(&mut Hold)) {
     release(session, slot);
     let inner = std::mem::replace(&mut session.downstream_session, nothing());
-    let hold = Hold { inner, body, answer, slot: slot.clone() };
+    let mut hold = Hold { inner, body: None, pace: None, answer: None, slot: slot.clone() };
+    equip(&mut hold);
     slot.lock().in_front = true;
     *session.downstream_session = ServerSession::new_custom(Box::new(hold));
 }

@@ -11,8 +11,8 @@
 //!   where a plugin takes it whole. Our own streams (`guard`, `link`) could not: they see bytes, and of
 //!   HTTP/2 not even those of one stream.
 //!
-//! A session stands in front only for plugins that asked for a body, and HTTP/1 and HTTP/2 clients are
-//! both behind it.
+//! A session stands in front only for plugins that asked for a body, of HTTP/1 and HTTP/2 clients alike, and to
+//! time a body that comes over HTTP/2, of which the guard sees no single stream.
 
 mod answer;
 pub(in crate::serve) mod hold;

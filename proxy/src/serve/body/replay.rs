@@ -2,6 +2,7 @@
 //! response's head, where it keeps it; all else is the session's behind it.
 
 use super::hold::Hold;
+use crate::serve::guard::Pace;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
@@ -13,7 +14,9 @@ use pingora_core::protocols::http::custom::server::Session as CustomSession;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
+use std::future::Future;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// Messages beside requests and responses, which this protocol has not.
 type Messages = Box<dyn Stream<Item = Result<Bytes>> + Unpin + Send + Sync + 'static>;
@@ -31,7 +34,7 @@ impl CustomSession for Hold {
     async fn read_body_bytes(&mut self) -> Result<Option<Bytes>> {
         match self.body {
             Some(_) => Ok(None),
-            None => self.inner.read_request_body().await,
+            None => timed(&mut self.pace, self.inner.read_request_body()).await,
         }
     }
 
@@ -115,7 +118,11 @@ impl CustomSession for Hold {
     }
 
     async fn read_body_or_idle(&mut self, no_body_expected: bool) -> Result<Option<Bytes>> {
-        self.inner.read_body_or_idle(no_body_expected || self.body.is_some()).await
+        let none = no_body_expected || self.body.is_some();
+        if none || self.inner.is_body_done() {
+            return self.inner.read_body_or_idle(none).await;
+        }
+        timed(&mut self.pace, self.inner.read_body_or_idle(false)).await
     }
 
     fn body_bytes_sent(&self) -> usize {
@@ -190,6 +197,23 @@ impl CustomSession for Hold {
 
     fn was_upgraded(&self) -> bool {
         self.inner.was_upgraded()
+    }
+}
+
+/// A read of the client's body, for as long as its pace lets it be waited for.
+async fn timed(
+    pace: &mut Option<Pace>,
+    read: impl Future<Output = Result<Option<Bytes>>>,
+) -> Result<Option<Bytes>> {
+    let Some(pace) = pace else { return read.await };
+    let Some(until) = pace.waits(Instant::now) else { return read.await };
+    match timeout_at(until, read).await {
+        Ok(read) => {
+            let piece = read?;
+            pace.moved(piece.as_ref().map_or(0, Bytes::len), Instant::now);
+            Ok(piece)
+        }
+        Err(_) => Error::e_explain(ErrorType::ReadTimedout, "the body comes too slowly"),
     }
 }
 

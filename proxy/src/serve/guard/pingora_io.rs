@@ -31,7 +31,7 @@ impl UniqueID for Guard {
 
 impl Ssl for Guard {
     fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.http2.then_some(ALPN::H2)
+        self.http2.is_some().then_some(ALPN::H2)
     }
 }
 

@@ -2,9 +2,11 @@
 //! time.
 
 use super::body::Body;
-use super::handshake::Handshake;
+use super::calm::Calm;
 use super::head::{HeadLimits, HeadScanner};
+use super::http2::Http2;
 use super::outbox::Outbox;
+use super::pace::Pace;
 use crate::fault::Fault;
 use crate::serve::connection::Connection;
 use crate::serve::drain::Drain;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -48,6 +50,10 @@ pub(crate) struct Patience {
     pub(crate) head_timeout: Duration,
     /// From one request to the first byte of the next.
     pub(crate) idle_timeout: Duration,
+    /// Bytes of a body per second, either way; 0: as few as the client likes.
+    pub(crate) least_pace: u64,
+    /// What an HTTP/2 connection may do beside requests.
+    pub(crate) calm: Calm,
 }
 
 /// What came next on a connection.
@@ -64,7 +70,7 @@ pub(crate) enum NextRequest {
 }
 
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// Between requests, or inside an unfinished head.
     Waiting,
     /// So many bytes of a checked head have not been handed over.
@@ -81,17 +87,20 @@ pub(crate) struct Guard {
     pub(super) connection: Arc<Connection>,
     pub(super) digest: Arc<ProxyDigest>,
     pub(super) socket: Arc<SocketDigest>,
-    phase: Phase,
+    pub(super) phase: Phase,
     /// Read and not handed over; at most [`KEPT_INBOX`] of room while the connection is idle.
     pub(super) inbox: Vec<u8>,
     /// Bytes of `inbox` that were handed over.
-    taken: usize,
-    outbox: Outbox,
-    deadline: LazyDeadline,
-    tunnel: AtomicBool,
-    pub(super) http2: bool,
-    /// Until an HTTP/2 client has sent its SETTINGS: the head's deadline holds.
-    handshake: Option<Handshake>,
+    pub(super) taken: usize,
+    pub(super) outbox: Outbox,
+    pub(super) deadline: LazyDeadline,
+    /// How the client sends its body.
+    sends: Pace,
+    /// How it takes what is written, and until when it must take something.
+    takes: Pace,
+    take_until: LazyDeadline,
+    pub(super) tunnel: AtomicBool,
+    pub(super) http2: Option<Box<Http2>>,
     fault: AtomicU8,
 }
 
@@ -111,9 +120,11 @@ impl Guard {
             taken: 0,
             outbox: Outbox::default(),
             deadline: LazyDeadline::default(),
+            sends: Pace::new(0),
+            takes: Pace::new(0),
+            take_until: LazyDeadline::default(),
             tunnel: AtomicBool::new(false),
-            http2: false,
-            handshake: None,
+            http2: None,
             fault: AtomicU8::new(NO_FAULT),
         })
     }
@@ -130,7 +141,7 @@ impl Guard {
             // Pingora gave the connection back inside a request: what comes next has no meaning.
             return NextRequest::Gone;
         }
-        self.forget_last_request();
+        self.forget_last_request(patience);
         let mut scanner = HeadScanner::default();
         let now = Instant::now();
         // A connection that never sent anything has no claim on the idle time.
@@ -138,7 +149,7 @@ impl Guard {
         loop {
             if !self.inbox.is_empty() {
                 if first && self.inbox.starts_with(HTTP2_PREFACE) {
-                    return self.open_http2();
+                    return self.open_http2(patience.calm);
                 }
                 if !(first && HTTP2_PREFACE.starts_with(&self.inbox)) {
                     match scanner.scan(&self.inbox, patience.head) {
@@ -166,47 +177,56 @@ impl Guard {
         }
     }
 
-    fn forget_last_request(&mut self) {
+    fn forget_last_request(&mut self, patience: Patience) {
+        self.sends = Pace::new(patience.least_pace);
+        self.takes = Pace::new(patience.least_pace);
         self.inbox.drain(..self.taken);
         self.taken = 0;
         self.phase = Phase::Waiting;
         self.fault.store(NO_FAULT, Ordering::Relaxed);
     }
 
-    fn open_http2(&mut self) -> NextRequest {
+    fn open_http2(&mut self, calm: Calm) -> NextRequest {
         self.phase = Phase::Open;
-        self.http2 = true;
-        self.handshake = Some(Handshake::default());
-        let rest = self.inbox.split_off(HTTP2_PREFACE.len());
-        self.shake_hands(&rest);
-        self.inbox.extend(rest);
+        self.http2 = Some(Http2::new(calm, HTTP2_PREFACE.len()));
         NextRequest::Http2
     }
 
-    /// Ends the head's deadline once the client's SETTINGS have come.
-    fn shake_hands(&mut self, fresh: &[u8]) {
-        if self.handshake.as_mut().is_some_and(|handshake| handshake.advance(fresh)) {
-            self.handshake = None;
-            self.deadline.clear();
+    pub(super) fn poll_open(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.http2.is_some() {
+            return self.poll_http2(cx, out);
         }
-    }
-
-    fn poll_open(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.waiting_bytes().is_empty() {
             self.hand_over(out, usize::MAX);
             return Poll::Ready(Ok(()));
         }
-        let before = out.filled().len();
-        match Pin::new(&mut self.io).poll_read(cx, out) {
-            Poll::Ready(done) => {
-                self.shake_hands(&out.filled()[before..]);
-                Poll::Ready(done)
+        Pin::new(&mut self.io).poll_read(cx, out)
+    }
+
+    /// A client that takes too little of what is written is given up.
+    pub(super) fn poll_taken(
+        &mut self,
+        cx: &mut Context<'_>,
+        taken: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match taken {
+            Poll::Ready(Ok(n)) => self.takes.moved(n, Instant::now),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                if let Some(until) = self.takes.waits(Instant::now) {
+                    self.take_until.set(until);
+                    if self.take_until.poll(cx).is_ready() {
+                        let error = self.fail(Fault::SlowReader, io::ErrorKind::TimedOut);
+                        return Poll::Ready(Err(error));
+                    }
+                }
             }
-            Poll::Pending if self.deadline.poll(cx).is_ready() => {
-                Poll::Ready(Err(self.fail(Fault::HeadTimeout, io::ErrorKind::TimedOut)))
-            }
-            Poll::Pending => Poll::Pending,
         }
+        taken
     }
 
     fn poll_more(&mut self, cx: &mut Context<'_>, drain: &Drain) -> Poll<Arrival> {
@@ -231,12 +251,12 @@ impl Guard {
         })
     }
 
-    fn waiting_bytes(&self) -> &[u8] {
+    pub(super) fn waiting_bytes(&self) -> &[u8] {
         &self.inbox[self.taken..]
     }
 
     /// Hands over at most `limit` bytes of the inbox.
-    fn hand_over(&mut self, out: &mut ReadBuf<'_>, limit: usize) -> usize {
+    pub(super) fn hand_over(&mut self, out: &mut ReadBuf<'_>, limit: usize) -> usize {
         let n = limit.min(out.remaining()).min(self.inbox.len() - self.taken);
         out.put_slice(&self.inbox[self.taken..self.taken + n]);
         self.taken += n;
@@ -253,7 +273,7 @@ impl Guard {
         self.inbox.shrink_to(KEPT_INBOX);
     }
 
-    fn fail(&self, fault: Fault, kind: io::ErrorKind) -> io::Error {
+    pub(super) fn fail(&self, fault: Fault, kind: io::ErrorKind) -> io::Error {
         self.fault.store(fault.code(), Ordering::Relaxed);
         io::Error::new(kind, fault)
     }
@@ -269,7 +289,7 @@ impl Guard {
         self.tunnel.store(true, Ordering::Relaxed);
     }
 
-    fn poll_body(
+    pub(super) fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
@@ -277,8 +297,12 @@ impl Guard {
     ) -> Poll<io::Result<()>> {
         let before = out.filled().len();
         if self.waiting_bytes().is_empty() {
-            ready!(Pin::new(&mut self.io).poll_read(cx, out))?;
+            match Pin::new(&mut self.io).poll_read(cx, out) {
+                Poll::Ready(read) => read?,
+                Poll::Pending => return self.poll_slow_body(cx),
+            }
             let fresh = &out.filled()[before..];
+            self.sends.moved(fresh.len(), Instant::now);
             if fresh.is_empty() {
                 return Poll::Ready(Err(
                     self.fail(Fault::BodyCutShort, io::ErrorKind::UnexpectedEof)
@@ -304,12 +328,20 @@ impl Guard {
         Poll::Ready(Ok(()))
     }
 
+    /// The next piece of the body is waited for.
+    fn poll_slow_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(until) = self.sends.waits(Instant::now) else { return Poll::Pending };
+        self.deadline.set(until);
+        ready!(self.deadline.poll(cx));
+        Poll::Ready(Err(self.fail(Fault::BodyTimeout, io::ErrorKind::TimedOut)))
+    }
+
     fn advance(&self, body: &mut Body, bytes: &[u8]) -> io::Result<usize> {
         body.advance(bytes).map_err(|fault| self.fail(fault, io::ErrorKind::InvalidData))
     }
 
     /// After the body: only the client's close may be told.
-    fn poll_after_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_after_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.waiting_bytes().is_empty() {
             return Poll::Pending;
         }
@@ -324,60 +356,4 @@ enum Arrival {
     Bytes,
     Closed,
     Late,
-}
-
-impl AsyncRead for Guard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        out: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        // Whoever waits for the client has written what there was: nothing gathered waits longer.
-        if let Poll::Ready(Err(error)) = this.outbox.poll_empty(&mut this.io, cx) {
-            return Poll::Ready(Err(error));
-        }
-        if this.tunnel.load(Ordering::Relaxed) && !matches!(this.phase, Phase::Open) {
-            this.deadline.clear();
-            this.phase = Phase::Open;
-        }
-        match this.phase {
-            Phase::Head { left, body } => {
-                let handed = this.hand_over(out, left);
-                this.phase = if handed == left {
-                    Phase::Body(body)
-                } else {
-                    Phase::Head { left: left - handed, body }
-                };
-                Poll::Ready(Ok(()))
-            }
-            Phase::Body(Body::Done) => this.poll_after_body(cx),
-            Phase::Body(body) => this.poll_body(cx, out, body),
-            Phase::Open => this.poll_open(cx, out),
-            Phase::Waiting => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-}
-
-impl AsyncWrite for Guard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        this.outbox.poll_write(&mut this.io, cx, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        ready!(this.outbox.poll_empty(&mut this.io, cx))?;
-        Pin::new(&mut this.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        ready!(this.outbox.poll_empty(&mut this.io, cx))?;
-        Pin::new(&mut this.io).poll_shutdown(cx)
-    }
 }

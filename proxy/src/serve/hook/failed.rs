@@ -38,7 +38,7 @@ pub(in crate::serve) async fn run(
     };
     let fault = failure.fault;
     let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
-    if !begun && fault != Fault::ClientLeft {
+    if !begun && fault.status() != 499 {
         let _ = answer::fail(session, &failure, ctx).await;
     }
     ctx.failure = Some(failure);

@@ -16,6 +16,7 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
     // Before it is told, so that whoever reads of it finds the budget as it will be.
     ctx.retry = None;
     ctx.active = None;
+    ctx.in_flight = None;
     let head = session.req_header();
     let failure = ctx.failure.as_ref();
     let written = session.response_written().map(|head| head.status.as_u16());

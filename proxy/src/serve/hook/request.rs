@@ -5,18 +5,24 @@ use super::peer::client_left;
 use super::whole_request::{self, Taken};
 use crate::decide::{self, Client, Entry, Gathered, Matched};
 use crate::fault::Fault;
+use crate::serve::body::hold;
 use crate::serve::connection::Connection;
 use crate::serve::ctx::{Ctx, Failure};
+use crate::serve::guard::{HeadLimits, Pace};
 use crate::serve::message;
 use crate::serve::request_id::RequestId;
 use crate::serve::{answer, trace};
 use crate::shared::Shared;
 use crate::snapshot::Service;
-use http::{Method, Version};
+use http::{Method, Version, header};
 use pingora_core::Result;
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// An edge that is full now may have room after this.
+const COME_BACK: Duration = Duration::from_secs(1);
 
 const X_REQUEST_ID: &str = "x-request-id";
 
@@ -34,11 +40,16 @@ pub(in crate::serve) async fn run(
         // RFC 9110 section 15.2: an HTTP/1.0 client must not be sent an interim response.
         session.set_ignore_info_resp(true);
     }
-    if let Err(failure) = admit(session, ctx).await {
+    let admitted = match enter(shared, ctx) {
+        Ok(()) => admit(session, ctx).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = admitted {
         answer::fail(session, &failure, ctx).await?;
         ctx.failure = Some(failure);
         return Ok(true);
     }
+    time_body(session, ctx);
     let taken = match ctx.reply.take() {
         Some(reply) => Taken::Reply(reply),
         None => whole_request::run(shared, session, ctx).await?,
@@ -54,12 +65,27 @@ pub(in crate::serve) async fn run(
     Ok(true)
 }
 
+/// Counts the request, or refuses it before it costs anything.
+fn enter(shared: &Shared, ctx: &mut Ctx) -> std::result::Result<(), Failure> {
+    let Some(snapshot) = ctx.sight.snapshot() else { return Err(Fault::Internal.into()) };
+    let entered = shared.load.enter(snapshot.plan.edge.max_requests.get());
+    let refused = |fault: Fault| Failure { retry_after: Some(COME_BACK), ..fault.into() };
+    ctx.in_flight = Some(entered.map_err(refused)?);
+    Ok(())
+}
+
 async fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failure> {
     let head = session.req_header();
-    check_http2_head(head)?;
+    check_http2_head(head, limits(ctx))?;
     let service = find_service(head, ctx)?;
     ctx.sight.found(service.clone());
-    session.as_downstream_mut().set_read_timeout(Some(service.idle));
+    let http2 = head.version == Version::HTTP_2;
+    let downstream = session.as_downstream_mut();
+    downstream.set_read_timeout(Some(service.idle));
+    if http2 {
+        // A stream's window is the client's to open, which the guard cannot see.
+        downstream.set_write_timeout(Some(service.idle));
+    }
     let asks = !service.chain.is_empty();
     let end_of_stream = asks && session.is_body_empty();
     if !service.chain.waits() {
@@ -105,6 +131,21 @@ async fn decide(
     Ok(())
 }
 
+/// The guard times bodies over HTTP/1. Calls of gRPC may send a message now and then for days, and are right.
+fn time_body(session: &mut Session, ctx: &mut Ctx) {
+    let head = session.req_header();
+    let kind = head.headers.get(header::CONTENT_TYPE);
+    let grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    if head.version != Version::HTTP_2 || grpc || session.is_body_empty() {
+        return;
+    }
+    let rules = ctx.sight.snapshot().zip(ctx.connection.as_ref());
+    let rules = rules.and_then(|(snapshot, connection)| snapshot.listener(&connection.listener));
+    let Some(least) = rules.map(|rules| rules.patience.least_pace) else { return };
+    let bodies = ctx.bodies.get_or_insert_default();
+    hold::time(session, &bodies.slot, Pace::new(least));
+}
+
 /// Who asks, and by which name the request goes.
 fn identify(session: &Session, ctx: &mut Ctx) {
     let Some(connection) = Connection::of(session).cloned() else { return };
@@ -122,9 +163,15 @@ fn identify(session: &Session, ctx: &mut Ctx) {
 }
 
 /// What the guard checks of an HTTP/1 head, for the parts of an HTTP/2 head that Pingora lets by.
-fn check_http2_head(head: &RequestHeader) -> std::result::Result<(), Fault> {
+fn check_http2_head(
+    head: &RequestHeader,
+    limits: Option<HeadLimits>,
+) -> std::result::Result<(), Fault> {
     if head.version != Version::HTTP_2 {
         return Ok(());
+    }
+    if let Some(limits) = limits {
+        check_http2_size(head, limits)?;
     }
     if !crate::serve::guard::is_host(message::authority(head).as_bytes()) {
         return Err(Fault::BadHost);
@@ -137,6 +184,27 @@ fn check_http2_head(head: &RequestHeader) -> std::result::Result<(), Fault> {
     } else {
         Err(Fault::BadTarget)
     }
+}
+
+/// As if the head had come over HTTP/1. Pingora's own bound is one for all listeners.
+fn check_http2_size(head: &RequestHeader, limits: HeadLimits) -> std::result::Result<(), Fault> {
+    /// Colon, space and line end.
+    const AROUND: usize = 4;
+    let target = head.raw_path().len() + message::authority(head).len();
+    let fields =
+        head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + AROUND);
+    match head.headers.len() > limits.lines {
+        true => Err(Fault::TooManyHeaders),
+        false if target > limits.bytes => Err(Fault::TargetTooLong),
+        false if target + fields.sum::<usize>() > limits.bytes => Err(Fault::HeadTooLarge),
+        false => Ok(()),
+    }
+}
+
+/// How large a head may be at the listener that the request came to.
+fn limits(ctx: &Ctx) -> Option<HeadLimits> {
+    let (snapshot, connection) = (ctx.sight.snapshot()?, ctx.connection.as_ref()?);
+    Some(snapshot.listener(&connection.listener)?.patience.head)
 }
 
 fn find_service(head: &RequestHeader, ctx: &mut Ctx) -> std::result::Result<Arc<Service>, Fault> {

@@ -165,6 +165,15 @@ impl Program {
         usage::open_fds(self.pid)
     }
 
+    /// From now on it may open so many descriptors; tells how many it could.
+    ///
+    /// # Panics
+    /// The system does not allow it, as for more than the process's own hard limit.
+    #[must_use = "to be given back"]
+    pub fn limit_fds(&self, limit: u64) -> u64 {
+        usage::limit_fds(self.pid, limit)
+    }
+
     /// Threads now.
     #[must_use]
     pub fn threads(&self) -> usize {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
 /// User and system time since the start. The kernel counts in ticks, 10 ms on most machines.
 pub(crate) fn cpu_time(pid: u32) -> Duration {
     let stat = read(pid, "stat");
@@ -23,6 +25,17 @@ pub(crate) fn threads(pid: u32) -> usize {
 
 pub(crate) fn open_fds(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Sets the soft limit and leaves the hard one.
+pub(crate) fn limit_fds(pid: u32, limit: u64) -> u64 {
+    let text = read(pid, "limits");
+    let line = text.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let hard = line.split_whitespace().nth(4).unwrap().parse().ok();
+    let new = Rlimit { current: Some(limit), maximum: hard };
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
+    let old = prlimit(pid, Resource::Nofile, new).unwrap();
+    old.current.unwrap_or(u64::MAX)
 }
 
 fn status(pid: u32, name: &str) -> String {
