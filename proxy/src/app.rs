@@ -5,10 +5,10 @@ use crate::chain::{PluginEnvironment, PluginLoader};
 use crate::component::ComponentLoader;
 use crate::explain::{self, Explanation, Question, Source};
 use crate::origin::{Origin, OriginSpec};
-use crate::reload::{Change, Reloader};
+use crate::reload::Reloader;
 use crate::serve::{Bound, Listeners, Stage, Worker};
 use crate::shared::Shared;
-use crate::snapshot::{Builder, Materials, Rejection, Snapshot, Trials, key_seed};
+use crate::snapshot::{Builder, Fetched, Materials, Rejection, Snapshot, Trials, key_seed};
 use crate::telemetry::{AccessLog, Telemetry, init_logging};
 use crate::upstream::Watcher;
 use hither_config::{AccessLog as AccessPlan, LogFormat, Plan};
@@ -31,7 +31,7 @@ const FIRST_ANSWERS: Duration = Duration::from_secs(3);
 /// # Errors
 /// The configuration is not usable, or the system refused an address, a file or a thread.
 pub(crate) fn run(config: &Path) -> Result<(), Rejection> {
-    let materials = Materials::read(config)?;
+    let materials = Materials::read(config, &Fetched::new())?;
     let log = &materials.plan.log;
     init_logging(log.format == LogFormat::Json, log.level.as_str());
     crate::host_facts::take_all_descriptors();
@@ -52,7 +52,7 @@ fn control_runtime() -> Result<tokio::runtime::Runtime, Rejection> {
 /// # Errors
 /// Everything that is wrong, at once.
 pub(crate) fn check(config: &Path) -> Result<(), Rejection> {
-    let materials = Materials::read(config)?;
+    let materials = Materials::read(config, &Fetched::new())?;
     let telemetry = telemetry(AccessLog::off())?;
     let (builder, ..) = builder(&materials.plan, &telemetry);
     builder.build(&materials, &Trials::new(), None).map(drop)
@@ -64,7 +64,7 @@ pub(crate) fn check(config: &Path) -> Result<(), Rejection> {
 /// # Errors
 /// The configuration is not usable, or what is asked cannot be a request.
 pub(crate) fn explain(config: &Path, question: &Question) -> Result<Explanation, Rejection> {
-    let materials = Materials::read(config)?;
+    let materials = Materials::read(config, &Fetched::new())?;
     let telemetry = telemetry(AccessLog::off())?;
     let (builder, _, environment) = builder(&materials.plan, &telemetry);
     let snapshot = builder.build(&materials, &Trials::new(), None)?.snapshot;
@@ -218,7 +218,7 @@ impl Edge {
                 _ = hangup.recv() => {
                     let reloader = self.reloader.clone();
                     // Its outcome is logged where it is known.
-                    tokio::spawn(async move { reloader.carry_out(Change::FromFile).await });
+                    tokio::spawn(async move { reloader.reload().await });
                 }
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,

@@ -16,6 +16,7 @@ mod closeness;
 mod components;
 mod conditions;
 mod discovery;
+mod distribution;
 mod edge_plugins;
 mod ejection;
 mod events;

@@ -56,6 +56,12 @@ fn only_serve_and_the_peer_name_pingora() {
 }
 
 #[test]
+fn only_the_fetcher_asks_servers_for_code() {
+    only("ureq", &["proxy/fetch/"]);
+    only("hither_fetch", &["proxy/src/snapshot/code.rs", "proxy/src/cli/plugin/push.rs"]);
+}
+
+#[test]
 fn only_telemetry_names_prometheus() {
     only("prometheus", &["proxy/src/telemetry/"]);
 }
@@ -92,6 +98,7 @@ fn the_pure_crates_do_not_know_each_other_or_a_runtime() {
         ("config", "hither-config"),
         ("balance", "hither-balance"),
         ("limit", "hither-limit"),
+        ("fetch", "hither-fetch"),
         ("plugin", "hither-plugin-host"),
     ];
     for (folder, name) in crates {

@@ -25,6 +25,15 @@ pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>, Error> {
         .map_err(|error| Error::component("no component could be made of the module", error))
 }
 
+/// The same of one that wants nothing of WASI 0.1, as proxies do with it.
+pub(crate) fn encode_as_it_is(module: &[u8]) -> Result<Vec<u8>, Error> {
+    ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| Error::component("no component could be made of the module", error))
+}
+
 fn adapter() -> Result<Vec<u8>, Error> {
     let mut resolve = Resolve::default();
     let package = resolve

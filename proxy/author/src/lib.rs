@@ -12,6 +12,7 @@
 //! | the contract and the world, as files and as types | `contract` |
 //! | a component is asked | [`Workbench`], `message`, `exchange`, `answer` |
 //! | what it should say | [`check`](fn@check) |
+//! | it is packed for a registry | [`Parcel`] |
 
 mod answer;
 mod bench;
@@ -25,6 +26,7 @@ mod fixtures;
 mod kit;
 mod language;
 mod message;
+mod parcel;
 mod project;
 mod surroundings;
 mod tool;
@@ -38,6 +40,7 @@ pub use error::Error;
 pub use fixtures::{Outcome, Verdict, check};
 pub use language::Language;
 pub use message::{RequestFile, ResponseFile};
+pub use parcel::Parcel;
 pub use project::Project;
 pub use workbench::{Sheet, Workbench};
 

@@ -2,10 +2,10 @@
 //!
 //! A look brings the word of a seat here as other processors wrote it, for reading; the count
 //! brings it once more, for writing; and of the other seats, the words come as well. A guess that
-//! is right brings one word once. Only in services without an index: the others draw a seat before
-//! they look at it. Must not know the queue.
+//! is right brings one word once. In a service with an index it spares the way through the counts,
+//! none of which is at hand there. Must not know the queue.
 
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::AtomicU32;
 
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering::Relaxed;
@@ -14,6 +14,7 @@ use fastrand::Rng;
 
 use crate::choose::any_bit;
 use crate::hold::{STRIPES, thread};
+use crate::index::Index;
 use crate::live::bare;
 use crate::permit::Permit;
 use crate::policy::Band;
@@ -32,19 +33,22 @@ pub(crate) struct Calm {
     drawn: [Drawn; STRIPES],
 }
 
-/// The seat that a thread drew last, if it may take it once more: what a thread has just used is at
-/// hand, and what another one used last has to come from there. So each draw serves two requests,
-/// and every seat still has the same chance.
+/// What a thread drew for its next request.
+///
+/// Of few seats, that is the one it drew last, if it may take it once more: what a thread has just
+/// used is at hand, and what another one used last has to come from there. So each draw serves two
+/// requests, and every seat still has the same chance. Of many, none is at hand, and the next one is
+/// fetched beside what is needed now.
 ///
 /// Aligned so that no two threads write the same line of a processor's cache.
 #[repr(align(64))]
-struct Drawn(AtomicU8);
+struct Drawn(AtomicU32);
 
-const NONE: u8 = u8::MAX;
+const NONE: u32 = u32::MAX;
 
 impl Default for Drawn {
     fn default() -> Self {
-        Self(AtomicU8::new(NONE))
+        Self(AtomicU32::new(NONE))
     }
 }
 
@@ -62,13 +66,25 @@ impl Calm {
         let before = drawn.load(Relaxed);
         if before != NONE {
             drawn.store(NONE, Relaxed);
-            if seats & (1 << before) != 0 {
-                return usize::from(before);
+            if before < u64::BITS && seats & (1 << before) != 0 {
+                return before as usize;
             }
         }
         let seat = any_bit(seats, rng);
-        drawn.store(seat as u8, Relaxed);
+        drawn.store(seat as u32, Relaxed);
         seat
+    }
+
+    /// One of so many places, and the one for this thread's next request. `places` is not 0.
+    fn draw_of_many(&self, places: usize, rng: &mut Rng) -> (usize, usize) {
+        let drawn = &self.drawn[thread()].0;
+        let mut now = drawn.load(Relaxed) as usize;
+        if now >= places {
+            now = rng.usize(0..places);
+        }
+        let next = rng.usize(0..places);
+        drawn.store(next as u32, Relaxed);
+        (now, next)
     }
 }
 
@@ -79,6 +95,9 @@ impl<T> Table<T> {
     pub(crate) fn take_idle(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Permit<T>> {
         if !self.calm.idle.load(Relaxed) {
             return None;
+        }
+        if let Some(index) = &self.seats.index {
+            return if wanted.is_anything() { self.take_any_idle(index, rng) } else { None };
         }
         let mut seats = self.closest(wanted);
         for _ in 0..GUESSES {
@@ -97,6 +116,28 @@ impl<T> Table<T> {
                 return Some(Permit::counted(hold, seat as u32, Band::Open));
             }
             seats &= !(1 << seat);
+        }
+        None
+    }
+
+    /// The same among many. The index lags behind, which it may while most of the closest are idle,
+    /// and only then is there a guess at all.
+    #[inline(never)]
+    fn take_any_idle(&self, index: &Index, rng: &mut Rng) -> Option<Permit<T>> {
+        let tier = index.closest_open(&self.seats.tiers)?;
+        for _ in 0..GUESSES {
+            let (now, next) = self.calm.draw_of_many(tier.places().max(1), rng);
+            let seat = tier.seat(now);
+            // One that is kept free for who comes later is nobody's.
+            let Some(slot) = self.seats.slot(seat) else { continue };
+            // All of it is far away: fetched side by side, before the count lets nothing begin.
+            let idle = slot.live.word() == 0;
+            slot.fetch_instance();
+            self.seats.fetch(tier.seat(next));
+            if idle && slot.live.take_idle().is_ok() {
+                let hold = self.seats.hold(seat, slot);
+                return Some(Permit::counted(hold, seat as u32, Band::Open));
+            }
         }
         None
     }

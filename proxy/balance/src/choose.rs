@@ -224,10 +224,16 @@ impl<T> Table<T> {
             let skip: SmallVec<[usize; 8]> =
                 wanted.exclude.iter().filter_map(|id| self.seat(id)).collect();
             if let Ok(choice) = index.choose(&self.seats, &skip, draw) {
+                // Where most of the closest are idle, the next request may guess.
+                self.calm.note(choice.is_some_and(|choice| self.is_calm(choice)));
                 return choice;
             }
         }
         self.scan_list(wanted, draw.rng)
+    }
+
+    fn is_calm(&self, choice: Choice) -> bool {
+        self.seats.limits.soft > 0 && choice.may_lag && choice.look.load == 0
     }
 
     fn scan_list(&self, wanted: &Wanted<'_>, rng: &mut Rng) -> Option<Choice> {

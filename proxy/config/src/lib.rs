@@ -55,8 +55,8 @@ pub use report::{Problem, Related, Report};
 pub use schema::schema;
 pub use source::{ReadError, Source};
 pub use value::{
-    AccessLog, AdminAddress, Capability, CheckMethod, ConcurrencyType, Digest, DnsName,
-    HostPattern, Isolation, LimitKey, LogFormat, LogLevel, Name, OnFailure, OutageKind,
+    AccessLog, AdminAddress, Capability, CheckMethod, Code, ConcurrencyType, Digest, DnsName,
+    HostPattern, Isolation, LimitKey, LogFormat, LogLevel, Name, OciImage, OnFailure, OutageKind,
     PathPattern, PathPrefix, Process, Rate, Share, Size, SoftLimitScope, Spread, parse_duration,
 };
 

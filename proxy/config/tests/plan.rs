@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hither_config::{
-    AdminAddress, Environment, HostPattern, Plan, ReadError, Report, Size, Source, load,
+    AdminAddress, Code, Environment, HostPattern, Plan, ReadError, Report, Size, Source, load,
 };
 use serde_json::json;
 
@@ -129,8 +129,8 @@ fn a_service_replaces_a_plugins_configuration_wholly() {
     let configs: Vec<_> = plan.services["web"].plugins.iter().map(|used| &used.config).collect();
     assert_eq!(configs, [&json!({ "remove": ["server"] }), &json!({})]);
     assert_eq!(plan.plugins["headers"].config, json!({ "set": { "a": "b" } }));
-    assert_eq!(plan.plugins["plain"].file, Path::new("/etc/hither/plain.wasm"));
-    assert_eq!(plan.plugins["headers"].file, Path::new("/opt/headers.wasm"));
+    assert_eq!(plan.plugins["plain"].code, Code::File("/etc/hither/plain.wasm".into()));
+    assert_eq!(plan.plugins["headers"].code, Code::File("/opt/headers.wasm".into()));
 }
 
 #[test]

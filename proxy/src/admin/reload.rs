@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Reloads from the files; with `?dry-run` only tells what that would do.
 pub(super) async fn reload(state: Arc<State>, query: Option<&str>) -> Answer {
     match query {
-        None => carry_out(state, Change::FromFile).await,
+        None => answer(state.reloader.reload().await),
         Some("dry-run") => answer(state.reloader.try_out().await),
         Some(_) => problem(StatusCode::BAD_REQUEST, "the only parameter is `dry-run`"),
     }

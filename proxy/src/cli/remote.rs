@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// A reload compiles plugins.
-const TIMEOUT: Duration = Duration::from_secs(120);
+/// A reload compiles plugins, and may fetch them from a server that is slow.
+const TIMEOUT: Duration = Duration::from_secs(300);
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 /// Which running edge.

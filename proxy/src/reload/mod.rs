@@ -17,6 +17,7 @@ use crate::shared::Shared;
 use crate::snapshot::{Builder, Looks, Materials, PluginBytes, Rejection, Snapshot, Trials, diff};
 use history::History;
 pub(crate) use history::Swap;
+use hither_config::Code;
 use parking_lot::Mutex;
 use rollouts::Rollouts;
 use serde::Serialize;
@@ -31,8 +32,8 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What is asked for.
 pub(crate) enum Change {
-    /// Whatever the files say now.
-    FromFile,
+    /// What the files said when they were read.
+    Files(Box<Materials>),
     /// What ran before the last swap.
     Back,
     /// Other bytes for one plugin, until the next reload from the files.
@@ -115,13 +116,17 @@ impl Reloader {
     /// The file that is watched, and the plugins' and components' files beside it.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let state = self.state.lock();
-        let plugins = state.running.plan.plugins.values().map(|plugin| plugin.file.clone());
+        let plugins = state.running.plan.plugins.values().map(|plugin| &plugin.code);
         let services = state.running.plan.services.values();
-        let components =
-            services.filter_map(|service| Some(service.component.as_ref()?.file.clone()));
+        let components = services.filter_map(|service| Some(&service.component.as_ref()?.code));
+        let code = plugins.chain(components).filter_map(|code| match code {
+            Code::File(path) => Some(path.clone()),
+            // Their names say which bytes they are, for ever.
+            Code::Https(_) | Code::Oci { .. } => None,
+        });
         let trace = state.running.plan.admin.trace.as_ref();
         let token = trace.and_then(|trace| trace.token_file.clone());
-        std::iter::once(self.config.clone()).chain(plugins).chain(components).chain(token).collect()
+        std::iter::once(self.config.clone()).chain(code).chain(token).collect()
     }
 
     /// Those files as they looked when what runs was read.
@@ -134,7 +139,27 @@ impl Reloader {
         self.state.lock().history.swaps()
     }
 
-    /// Carries out a change. None when that panicked, which leaves what ran.
+    /// Swaps to whatever the files say now. None when that panicked, which leaves what ran.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once; what ran runs on.
+    pub(crate) async fn reload(self: &Arc<Self>) -> Option<Result<Outcome, Rejection>> {
+        let this = self.clone();
+        let from_files = move || {
+            let began = Instant::now();
+            // Nobody who asks for the state waits for a server that has a plugin.
+            let read = this.read().map(|materials| Change::Files(Box::new(materials)));
+            this.apply(began, read)
+        };
+        self.thread.run(from_files).await
+    }
+
+    fn read(&self) -> Result<Materials, Rejection> {
+        let fetched = self.state.lock().running.fetched.clone();
+        Materials::read(&self.config, &fetched)
+    }
+
+    /// Carries out another change. None when that panicked, which leaves what ran.
     ///
     /// # Errors
     /// Everything that is wrong, at once; what ran runs on.
@@ -143,7 +168,7 @@ impl Reloader {
         change: Change,
     ) -> Option<Result<Outcome, Rejection>> {
         let this = self.clone();
-        self.thread.run(move || this.apply(change)).await
+        self.thread.run(move || this.apply(Instant::now(), Ok(change))).await
     }
 
     /// What a reload from the files would do: everything but the swap. None when that panicked.
@@ -156,10 +181,13 @@ impl Reloader {
     }
 
     /// Blocking: compiles plugins.
-    fn apply(&self, change: Change) -> Result<Outcome, Rejection> {
-        let began = Instant::now();
+    fn apply(
+        &self,
+        began: Instant,
+        change: Result<Change, Rejection>,
+    ) -> Result<Outcome, Rejection> {
         let mut state = self.state.lock();
-        let outcome = self.try_apply(&mut state, change);
+        let outcome = change.and_then(|change| self.try_apply(&mut state, change));
         let took = began.elapsed();
         match &outcome {
             Ok(outcome) => {
@@ -192,7 +220,7 @@ impl Reloader {
 
     /// Blocking, too.
     fn dry_run(&self) -> Result<Outcome, Rejection> {
-        let next = Materials::read(&self.config)?;
+        let next = self.read()?;
         let (running, trials) = {
             let state = self.state.lock();
             (state.running.clone(), state.trials.clone())

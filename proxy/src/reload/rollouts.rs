@@ -91,7 +91,7 @@ impl Reloader {
     /// What `change` asks for; none where there is nothing left to do.
     pub(super) fn step(&self, state: &State, change: Change) -> Result<Option<Step>, Rejection> {
         Ok(Some(match change {
-            Change::FromFile => Step::of("file", Materials::read(&self.config)?, state),
+            Change::Files(materials) => Step::of("file", *materials, state),
             Change::Back => {
                 let last = state.history.last();
                 Step::of("back", last.ok_or_else(|| nothing("nothing was swapped yet"))?, state)

@@ -2,7 +2,7 @@
 //! network file systems and through the symbolic links of mounted volumes, and costs a few `stat`
 //! calls per look.
 
-use super::{Change, Reloader};
+use super::Reloader;
 use crate::snapshot::{Look, Looks};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(crate) async fn watch(reloader: Arc<Reloader>) {
         if watched.changed(looks(&reloader).await) {
             // The outcome is logged where it is known; a rejected file is not tried again until
             // it changes.
-            let _ = reloader.carry_out(Change::FromFile).await;
+            let _ = reloader.reload().await;
         }
     }
 }
@@ -57,7 +57,7 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Materials;
+    use crate::snapshot::{Fetched, Materials};
     use std::path::Path;
 
     const CONFIG: &str = "[[listener]]\naddress = \"127.0.0.1:0\"\n[service.web]\n\
@@ -72,7 +72,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hither.toml");
         std::fs::write(&file, CONFIG).unwrap();
-        let read = Materials::read(&file).unwrap_or_else(|error| panic!("{error}")).looks;
+        let read =
+            Materials::read(&file, &Fetched::new()).unwrap_or_else(|error| panic!("{error}")).looks;
         std::fs::write(&file, format!("{CONFIG}# more\n")).unwrap();
         let mut watched = Watched::since(read);
         assert!(!watched.changed(now(&file)), "it may still be written");

@@ -1,11 +1,12 @@
 //! Everything that a snapshot is built from, as read at one moment: the configuration's text and
 //! plan, and the bytes of its plugins and components. Kept in the history, so that going back needs no file.
 
+use super::code::{CodeName, Fetched, fetch_all};
 use super::{Look, Looks};
 use crate::host_facts;
 use crate::rollout::Rollout;
 use crate::secret::Secret;
-use hither_config::{Name, Plan, PluginPlan, ReadError, Report, SecretPlan, Source};
+use hither_config::{Code, Digest, Name, Plan, PluginPlan, ReadError, Report, SecretPlan, Source};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
@@ -33,6 +34,8 @@ pub(crate) struct Materials {
     pub(crate) secrets: BTreeMap<String, Arc<PluginSecrets>>,
     /// What a request for a trace must show, where that is configured.
     pub(crate) trace_token: Option<Arc<Secret>>,
+    /// What of them was fetched, for whoever reads the next ones.
+    pub(crate) fetched: Fetched,
     /// The files as they looked just before they were read: where watching them begins.
     pub(crate) looks: Looks,
 }
@@ -90,19 +93,23 @@ impl From<Report> for Rejection {
 }
 
 impl Materials {
-    /// Reads the configuration and every plugin's and component's file.
+    /// Reads the configuration and the code of every plugin and component. What `before` has is not fetched
+    /// again, since its name says which bytes it is. Blocking: what is fetched may take two minutes.
     ///
     /// # Errors
     /// Everything that is wrong, at once.
-    pub(crate) fn read(path: &Path) -> Result<Materials, Rejection> {
+    pub(crate) fn read(path: &Path, before: &Fetched) -> Result<Materials, Rejection> {
         let mut looks = Looks::from([(path.to_owned(), Look::at(path))]);
         let source = Source::read(path).map_err(Rejection::Unreadable)?;
         let plan = hither_config::load(&source, &host_facts::environment())?;
-        let mut reading = Reading { source: &source, looks: &mut looks, report: None };
+        let elsewhere = fetch_all(&plan, before);
+        let mut reading =
+            Reading { source: &source, looks: &mut looks, elsewhere: &elsewhere, report: None };
         let mut plugins = BTreeMap::new();
         let mut secrets = BTreeMap::new();
         for (name, plugin) in &plan.plugins {
-            if let Some(bytes) = reading.file(&plugin.file, &["plugin", name, "file"]) {
+            let place = ["plugin", name, "file"];
+            if let Some(bytes) = reading.code(&plugin.code, plugin.sha256, &place) {
                 plugins.insert(name.to_string(), bytes);
             }
             if !plugin.secrets.is_empty() {
@@ -112,7 +119,8 @@ impl Materials {
         let mut components = BTreeMap::new();
         for (name, service) in &plan.services {
             let Some(component) = &service.component else { continue };
-            if let Some(bytes) = reading.file(&component.file, &["service", name, "component"]) {
+            let place = ["service", name, "component"];
+            if let Some(bytes) = reading.code(&component.code, component.sha256, &place) {
                 components.insert(name.to_string(), bytes);
             }
         }
@@ -122,7 +130,18 @@ impl Materials {
             Some(report) => Err(report.into()),
             None => {
                 let (source, plan) = (source.into(), plan.into());
-                Ok(Materials { source, plan, plugins, components, secrets, trace_token, looks })
+                let fetched = elsewhere.into_iter();
+                let fetched = fetched.filter_map(|(name, code)| Some((name, code.ok()?))).collect();
+                Ok(Materials {
+                    source,
+                    plan,
+                    plugins,
+                    components,
+                    secrets,
+                    trace_token,
+                    fetched,
+                    looks,
+                })
             }
         }
     }
@@ -153,11 +172,27 @@ impl Materials {
 struct Reading<'a> {
     source: &'a Source,
     looks: &'a mut Looks,
+    elsewhere: &'a BTreeMap<CodeName, Result<PluginBytes, String>>,
     report: Option<Report>,
 }
 
 impl Reading<'_> {
-    /// The WebAssembly file that stands at a place of the configuration.
+    /// The WebAssembly that stands at a place of the configuration.
+    fn code(&mut self, code: &Code, sha256: Option<Digest>, place: &[&str]) -> Option<PluginBytes> {
+        if let Code::File(file) = code {
+            return self.file(file, place);
+        }
+        match self.elsewhere.get(&(code.clone(), sha256)) {
+            Some(Ok(bytes)) => Some(bytes.clone()),
+            Some(Err(why)) => {
+                let message = format!("it cannot be fetched: {why}");
+                self.problem(place, &message, None);
+                None
+            }
+            None => None,
+        }
+    }
+
     fn file(&mut self, file: &Path, place: &[&str]) -> Option<PluginBytes> {
         self.looks.insert(file.to_owned(), Look::at(file));
         match read_bounded(file) {

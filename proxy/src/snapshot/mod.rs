@@ -3,6 +3,7 @@
 
 mod build;
 mod clock;
+mod code;
 mod diff;
 mod limiters;
 mod limits;
@@ -13,6 +14,7 @@ mod trace;
 pub(crate) use crate::upstream::Endpoint;
 pub(crate) use build::Builder;
 pub(crate) use clock::Clock;
+pub(crate) use code::{Fetched, image};
 pub(crate) use diff::diff;
 pub(crate) use limiters::{Limiters, Way};
 pub(crate) use limits::{Limits, Refused, Standing, key_seed};

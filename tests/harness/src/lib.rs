@@ -3,6 +3,7 @@
 //! - [`Hither`] and [`OriginProcess`] run the binary that is being tested, as a user would.
 //! - [`RawOrigin`], [`GateOrigin`], [`UpgradeOrigin`] and [`RefusingOrigin`] are origins inside the test, which
 //!   may break every rule.
+//! - [`Registry`] keeps OCI artifacts, and [`SecureServer`] answers over TLS.
 //! - [`DnsServer`] answers for names, and [`FarNetwork`] is a network behind a link that delays.
 //! - [`Http1`], [`H2`], [`WebSocket`], [`Tunnel`] and [`Load`] are clients.
 //! - [`eventually`] waits for a condition; nothing here or in a test waits for a time to pass.
@@ -20,7 +21,9 @@ mod eventually;
 mod link;
 mod message;
 mod origin;
+mod registry;
 mod run;
+mod secure;
 mod wire;
 
 pub use client::error::ClientError;
@@ -43,6 +46,7 @@ pub use origin::raw::RawOrigin;
 pub use origin::refusing::RefusingOrigin;
 pub use origin::request::RawRequest;
 pub use origin::upgrade::UpgradeOrigin;
+pub use registry::Registry;
 pub use run::builder::{Builder, NotStarted};
 pub use run::event::Event;
 pub use run::hither::Hither;
@@ -51,3 +55,4 @@ pub use run::metrics::{Metrics, Series};
 pub use run::origin::OriginProcess;
 pub use run::program::{Ended, Program};
 pub use rustix::process::Signal;
+pub use secure::SecureServer;

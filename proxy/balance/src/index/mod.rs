@@ -151,6 +151,14 @@ impl Index {
         old == NONE
     }
 
+    /// The closest tier that has open seats, unless busy ones of a closer group come before it.
+    pub(crate) fn closest_open(&self, tiers: &[Tier]) -> Option<Tier> {
+        let [open, busy] = &self.bands;
+        let tier = *tiers.get(open.next(0)?)?;
+        let before = busy.next(0).and_then(|number| tiers.get(number));
+        before.is_none_or(|before| before.group >= tier.group).then_some(tier)
+    }
+
     /// As the scan of all seats but those in `skip`; `Err` if hints were moving all the time and
     /// a scan must decide.
     pub(crate) fn choose<T>(

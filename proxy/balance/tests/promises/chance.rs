@@ -83,6 +83,24 @@ fn ties_are_uniform_in_a_service_with_an_index() {
     assert_even(&shares(&mut ties(80)), 80);
 }
 
+/// Among many, a guess may be wrong more often.
+#[test]
+fn ties_are_uniform_among_the_idle_in_a_service_with_an_index() {
+    let mut service = ties(80);
+    service.hold(30);
+    let taken: Vec<String> = service.permits.iter().map(|p| p.id().to_owned()).collect();
+    let mut shares: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..PICKS {
+        service.arrive(&Wanted::default()).expect("some are idle");
+        *shares.entry(service.end_one(30)).or_default() += 1;
+    }
+    assert!(taken.iter().all(|id| !shares.contains_key(id)), "an idle one comes first");
+    assert_eq!(shares.len(), 50);
+    let even = PICKS as f64 / 50.0;
+    let far = shares.values().find(|picks| (**picks as f64 / even - 1.0).abs() > 0.15);
+    assert_eq!(far, None, "2,000 each, whose deviation is 44");
+}
+
 /// Few are left at the end of a long row: without counts, the first of them would get nearly all.
 #[test]
 fn ties_are_uniform_in_a_service_with_an_index_and_gaps() {

@@ -35,9 +35,10 @@ impl Check<'_> {
                 .example("[service.hello]\ncomponent = \"hello.wasm\"");
             self.findings.push(finding);
         }
+        let sha256 = raw.sandbox.sha256.map(|at| at.value);
         Some(ComponentPlan {
-            file: self.path(&component),
-            sha256: raw.sandbox.sha256.map(|at| at.value),
+            code: self.code(component, sha256, "sandbox.sha256")?,
+            sha256,
             time: raw.sandbox.time.value,
             wait: raw.sandbox.wait.value,
             memory: raw.sandbox.memory.value,

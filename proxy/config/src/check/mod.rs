@@ -3,6 +3,7 @@
 
 mod attachment;
 mod bind;
+mod code;
 mod component;
 mod edge;
 mod http;

@@ -55,10 +55,12 @@ impl Check<'_> {
             self.findings.push(finding);
         }
         let secrets = self.secrets(name, raw.secrets, &grants);
+        let sha256 = raw.sha256.map(|at| at.value);
+        let code = self.code(raw.file?, sha256, "sha256")?;
         let config = raw.config.unwrap_or_else(|| Value::Object(Map::new()));
         Some(PluginPlan {
-            file: self.path(&raw.file?),
-            sha256: raw.sha256.map(|at| at.value),
+            code,
+            sha256,
             grants,
             on_failure: raw.on_failure.value,
             isolation: raw.isolation.value,

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::value::{Digest, Size};
+use crate::value::{Code, Digest, Size};
 
 /// `component` of `[service.NAME]`, with its sandbox and its environment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComponentPlan {
-    /// Its WebAssembly file, absolute if the configuration's folder is.
-    pub file: PathBuf,
-    /// What the file's SHA-256 must be; none: not checked.
+    /// Where its WebAssembly is.
+    pub code: Code,
+    /// What the SHA-256 of its bytes must be; none: not checked. Always there with [`Code::Https`].
     pub sha256: Option<Digest>,
     /// The processor's time of one request.
     pub time: Duration,

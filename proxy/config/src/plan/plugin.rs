@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::value::{Capability, Digest, Isolation, Name, OnFailure, Size};
+use crate::value::{Capability, Code, Digest, Isolation, Name, OnFailure, Size};
 
 /// `[plugin.NAME]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginPlan {
-    /// Its WebAssembly file, absolute if the configuration's folder is.
-    pub file: PathBuf,
-    /// What the file's SHA-256 must be; none: not checked.
+    /// Where its WebAssembly is.
+    pub code: Code,
+    /// What the SHA-256 of its bytes must be; none: not checked. Always there with [`Code::Https`].
     pub sha256: Option<Digest>,
     /// What it may use of the proxy.
     pub grants: BTreeSet<Capability>,

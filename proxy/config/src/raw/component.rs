@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::plugin::{EMPTY_SHA256, LEAST_MEMORY, MOST_MEMORY};
 use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
-use crate::value::{Digest, FilePath, Size, VariableName, VariableValue};
+use crate::value::{Code, Digest, Size, VariableName, VariableValue};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const FOR_COMPONENTS: [&str; 2] = ["sandbox", "environment"];
 /// The keys of a service that say who answers.
 #[derive(Debug)]
 pub(crate) struct RawAnswerer {
-    pub(crate) component: Option<At<FilePath>>,
+    pub(crate) component: Option<At<Code>>,
     pub(crate) sandbox: RawSandbox,
     pub(crate) environment: Vec<(At<VariableName>, At<VariableValue>)>,
     /// Keys that are written, by whom they are for.
@@ -41,7 +41,8 @@ impl RawAnswerer {
             component: fields.optional(
                 "component",
                 "\"hello.wasm\"",
-                "A WASI HTTP component that answers, in place of instances.",
+                "A WASI HTTP component that answers, in place of instances: a path, https://… with \
+                 `sandbox.sha256`, or oci://…@sha256:….",
             ),
             sandbox: fields.table("sandbox", "How much a request may cost the component."),
             environment: fields.variables(
@@ -71,7 +72,7 @@ impl Shape for RawSandbox {
             sha256: fields.optional(
                 "sha256",
                 EMPTY_SHA256,
-                "What the component's SHA-256 must be; default: any.",
+                "What the SHA-256 of its bytes must be; default: any, but for a URL.",
             ),
             time: fields.bounded(
                 "time",

@@ -14,7 +14,7 @@ pub(crate) use attachment::{RawOverride, RawWhen};
 pub(crate) use component::RawAnswerer;
 pub(crate) use edge::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
 pub(crate) use limiter::RawQuota;
-pub(crate) use plugin::{RawPlugin, RawSecret};
+pub(crate) use plugin::{EMPTY_SHA256, RawPlugin, RawSecret};
 pub(crate) use service::{
     RawConcurrency, RawInstance, RawLimit, RawQueue, RawService, RawTimeouts,
 };

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
-use crate::value::{Capability, Digest, FilePath, Isolation, Name, OnFailure, Size, VariableName};
+use crate::value::{
+    Capability, Code, Digest, FilePath, Isolation, Name, OnFailure, Size, VariableName,
+};
 
 /// A hook that may run longer holds its thread's other requests up.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -20,13 +22,13 @@ const MOST_BODY: Size = Size::new(256 << 20);
 const MOST_INSTANCES: u32 = 4096;
 
 /// A well-known digest: of nothing at all.
-pub(super) const EMPTY_SHA256: &str =
+pub(crate) const EMPTY_SHA256: &str =
     "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"";
 
 /// `[plugin.NAME]`
 #[derive(Debug)]
 pub(crate) struct RawPlugin {
-    pub(crate) file: Option<At<FilePath>>,
+    pub(crate) file: Option<At<Code>>,
     pub(crate) sha256: Option<At<Digest>>,
     pub(crate) grants: At<Vec<At<Capability>>>,
     pub(crate) on_failure: At<OnFailure>,
@@ -49,12 +51,12 @@ impl Shape for RawPlugin {
             file: fields.required(
                 "file",
                 "\"plugins/headers.wasm\"",
-                "The plugin's WebAssembly file.",
+                "The plugin's WebAssembly: a path, https://… with its `sha256`, or oci://…@sha256:….",
             ),
             sha256: fields.optional(
                 "sha256",
                 EMPTY_SHA256,
-                "What the file's SHA-256 must be; default: any.",
+                "What the SHA-256 of its bytes must be; default: any, but for a URL.",
             ),
             grants: fields.list(
                 "grants",

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use crate::read::{Complaint, Scalar, text};
 
 /// 32 bytes, written as 64 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
@@ -17,7 +17,7 @@ impl Digest {
         &self.0
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         let digits = text.as_bytes();
         if digits.len() != 64 {

@@ -3,6 +3,7 @@
 
 mod address;
 mod choice;
+mod code;
 mod condition;
 mod digest;
 mod dns_name;
@@ -23,6 +24,7 @@ pub use choice::{
     Capability, CheckMethod, ConcurrencyType, Isolation, LogFormat, LogLevel, OnFailure,
     OutageKind, Process, SoftLimitScope, Spread,
 };
+pub use code::{Code, OciImage};
 pub use condition::PathPattern;
 pub(crate) use condition::{AnyFieldName, MethodName};
 pub use digest::Digest;

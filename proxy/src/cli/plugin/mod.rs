@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod inspect;
 mod new;
+mod push;
 mod run;
 mod swap;
 mod test;
@@ -38,6 +39,12 @@ pub(super) enum Verb {
     Test(test::Args),
     /// Measure how long a plugin's calls take
     Bench(bench::Args),
+    /// Put a plugin, or a component that answers requests, into an OCI registry
+    ///
+    /// It becomes an artifact by the CNCF's layout for WebAssembly, and what is printed names it for ever: the
+    /// line for a configuration. Credentials are those of `docker login`. A registry on loopback is spoken to
+    /// without encryption.
+    Push(push::Args),
     /// Put a new build in the place of a plugin that serves
     ///
     /// At once, or after it has shown itself: with --shadow it sees copies of requests and its verdicts are
@@ -82,6 +89,7 @@ pub(super) fn plugin(verb: &Verb) -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Test(args) => test::test(args),
         Verb::Bench(args) => bench::bench(args),
+        Verb::Push(args) => push::push(args),
         Verb::Swap(args) => Ok(swap::swap(args)),
     };
     done.unwrap_or_else(super::fail)
