@@ -93,6 +93,29 @@ async fn a_body_at_the_least_pace_is_served() {
     client.read_response().await.unwrap().expect_status(200);
 }
 
+/// RFC 9110, section 10.1.1: a client that waits to be told to go on is not slow.
+#[tokio::test]
+async fn a_client_that_waits_for_100_continue_is_not_slow() {
+    let origin = RawOrigin::start(|mut connection| async move {
+        connection.read_head().await?;
+        // Longer than the grace: that the client is waited for all the while is what is tested.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        connection.write("HTTP/1.1 100 Continue\r\n\r\n").await?;
+        let body = connection.read_some().await?;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        connection.write([head.as_bytes(), &body].concat()).await
+    })
+    .await;
+    let scene = Scene::with("min_body_rate = \"1MiB\"", "", origin).await;
+    let mut client = scene.edge.connect().await;
+    let head =
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    client.send(head).await.unwrap();
+    assert_eq!(client.read_head().await.unwrap().status, 100);
+    client.send("body").await.unwrap();
+    assert_eq!(client.read_response().await.unwrap().expect_status(200).text(), "body");
+}
+
 /// An answer that nobody takes is given up as well: a client that does not read holds no instance.
 #[tokio::test]
 async fn an_answer_that_is_not_taken_is_given_up_and_the_instance_released() {

@@ -33,6 +33,8 @@ pub(crate) struct Head {
     pub(crate) len: usize,
     /// How its body is framed.
     pub(crate) framing: Framing,
+    /// The client may wait to be told to go on before it sends its body (RFC 9110 section 10.1.1).
+    pub(crate) expects: bool,
 }
 
 /// The most a method may be; the longest registered one has 17 letters.
@@ -60,6 +62,7 @@ pub(crate) struct HeadScanner {
     host: Option<(usize, usize)>,
     length: Option<u64>,
     chunked: bool,
+    expects: bool,
 }
 
 impl HeadScanner {
@@ -162,6 +165,7 @@ impl HeadScanner {
                     return Err(Fault::BadHost);
                 }
             }
+            6 if name.eq_ignore_ascii_case(b"expect") => self.expects = true,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 let length = field::decimal(value).ok_or(Fault::BadFraming)?;
                 if self.length.replace(length).is_some() {
@@ -197,7 +201,7 @@ impl HeadScanner {
             (Some(0) | None, false) => Framing::None,
             (Some(n), false) => Framing::Length(n),
         };
-        Ok(Head { len, framing })
+        Ok(Head { len, framing, expects: self.expects })
     }
 }
 
@@ -219,7 +223,8 @@ mod tests {
     #[test]
     fn a_plain_head_passes_and_its_framing_is_known() {
         let head = b"GET /x?y=1 HTTP/1.1\r\nHost: example.com\r\n\r\nnext";
-        assert_eq!(scan(head), Ok(Some(Head { len: head.len() - 4, framing: Framing::None })));
+        let whole = Head { len: head.len() - 4, framing: Framing::None, expects: false };
+        assert_eq!(scan(head), Ok(Some(whole)));
         let framing = |line: &str| with_header(line).map(|h| h.map(|h| h.framing));
         assert_eq!(framing("Content-Length: 12"), Ok(Some(Framing::Length(12))));
         assert_eq!(framing("Content-Length: 0"), Ok(Some(Framing::None)));

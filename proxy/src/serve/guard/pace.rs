@@ -15,6 +15,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub(in crate::serve) struct Pace {
     /// Bytes per second; 0: as few as the client likes.
     least: u64,
+    /// It is timed from now on, or else from its first byte.
+    begun: bool,
     /// So much waiting is paid for, without the bytes below.
     left: Duration,
     /// Bytes that have passed since that was last reckoned.
@@ -24,11 +26,17 @@ pub(in crate::serve) struct Pace {
 
 impl Pace {
     pub(in crate::serve) fn new(least: u64) -> Pace {
-        Pace { least, left: GRACE, bytes: 0, waits_since: None }
+        Pace { least, begun: true, left: GRACE, bytes: 0, waits_since: None }
+    }
+
+    /// The same, but not before its first byte has come: the client may be waiting to be told to send it.
+    pub(in crate::serve) fn once_begun(self) -> Pace {
+        Pace { begun: false, ..self }
     }
 
     /// So many bytes have passed.
     pub(in crate::serve) fn moved(&mut self, bytes: usize, now: impl FnOnce() -> Instant) {
+        self.begun |= bytes > 0;
         self.bytes = self.bytes.saturating_add(bytes as u64);
         if let Some(since) = self.waits_since.take() {
             let waited = now().saturating_duration_since(since);
@@ -39,7 +47,7 @@ impl Pace {
 
     /// The client is waited for. Until then something must pass.
     pub(in crate::serve) fn waits(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
-        if self.least == 0 {
+        if self.least == 0 || !self.begun {
             return None;
         }
         let since = match self.waits_since {
@@ -84,6 +92,15 @@ mod tests {
         let half = given_up(240, 120, second).map(|time| time.as_secs());
         assert!(matches!(half, Some(9..=10)), "{half:?}");
         assert_eq!(given_up(0, 0, second), None);
+    }
+
+    #[test]
+    fn who_waits_to_be_told_to_send_is_timed_from_the_first_byte() {
+        let start = Instant::now();
+        let mut pace = Pace::new(240).once_begun();
+        assert_eq!(pace.waits(|| start), None);
+        pace.moved(240, || start);
+        assert_eq!(pace.waits(|| start), Some(start + GRACE + Duration::from_secs(1)));
     }
 
     #[test]

@@ -156,6 +156,9 @@ impl Guard {
                         Ok(None) => {}
                         Ok(Some(head)) => {
                             self.deadline.clear();
+                            if head.expects {
+                                self.sends = self.sends.once_begun();
+                            }
                             self.phase =
                                 Phase::Head { left: head.len, body: Body::start(head.framing) };
                             return NextRequest::Http1;

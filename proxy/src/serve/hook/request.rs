@@ -142,8 +142,12 @@ fn time_body(session: &mut Session, ctx: &mut Ctx) {
     let rules = ctx.sight.snapshot().zip(ctx.connection.as_ref());
     let rules = rules.and_then(|(snapshot, connection)| snapshot.listener(&connection.listener));
     let Some(least) = rules.map(|rules| rules.patience.least_pace) else { return };
+    let pace = match session.req_header().headers.contains_key(header::EXPECT) {
+        true => Pace::new(least).once_begun(),
+        false => Pace::new(least),
+    };
     let bodies = ctx.bodies.get_or_insert_default();
-    hold::time(session, &bodies.slot, Pace::new(least));
+    hold::time(session, &bodies.slot, pace);
 }
 
 /// Who asks, and by which name the request goes.
