@@ -85,6 +85,7 @@ fn telemetry(access: AccessLog) -> Result<Arc<Telemetry>, Rejection> {
 fn builder(plan: &Plan, telemetry: &Arc<Telemetry>) -> (Builder, Watcher, Arc<PluginEnvironment>) {
     let environment = PluginEnvironment::new(telemetry.clone());
     let mut options = HostOptions::new(environment.clone());
+    options.caches = true;
     options.cache_dir = Some(plan.edge.plugin_cache.clone());
     let components = ComponentLoader::new(plan.edge.plugin_cache.clone());
     let plugins = PluginLoader::new(options);

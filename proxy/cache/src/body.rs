@@ -9,14 +9,18 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
 use tokio::sync::Notify;
 
 /// Pieces are gathered to blocks of this size, so that a body of single bytes costs no more than others,
 /// and nothing of the buffer that they were read into is kept.
 const BLOCK: usize = 64 * 1024;
 
-/// A body that is only passed on may lie here so many times its bound, behind its slowest reader.
-const MOST_BACKLOG: u64 = 4;
+/// Of a body that is only passed on, so much may lie here before more of it is taken.
+const WINDOW: u64 = 1 << 20;
+
+/// And so much more where who fetches it cannot wait.
+const MOST_MORE: u64 = 4 * WINDOW;
 
 /// Bytes that are being fetched, all bodies together.
 #[derive(Debug)]
@@ -72,8 +76,10 @@ struct State {
     /// Bytes that have come.
     length: u64,
     end: End,
-    /// Too large to be kept.
-    over: bool,
+    /// Too large to be kept, and what lay here when that was found.
+    over: Option<u64>,
+    /// Who fetches it waits for readers.
+    fetcher: Option<Waker>,
     /// Where those are who read while it comes.
     readers: Vec<Option<u64>>,
 }
@@ -161,7 +167,8 @@ impl Body {
             tail: BytesMut::new(),
             length: 0,
             end: End::Open,
-            over: false,
+            over: None,
+            fetcher: None,
             readers: Vec::new(),
         };
         Arc::new(Body { state: Mutex::new(state), changed: Notify::new(), room, most })
@@ -172,20 +179,28 @@ impl Body {
         let mut state = self.state.lock();
         let bytes = data.len() as u64;
         let too_large = state.length + bytes > self.most || !self.room.has(bytes);
-        let newly_over = too_large && !state.over;
-        state.over |= too_large;
+        let newly_over = too_large && state.over.is_none();
         let before = state.held();
         state.add(data);
-        if state.over {
-            state.trim();
+        if newly_over {
+            state.over = Some(state.held());
         }
+        let stopped = match state.over {
+            Some(began) => {
+                state.trim();
+                let more = if self.room.has(bytes) { MOST_MORE } else { WINDOW };
+                if state.readers.iter().flatten().next().is_none() {
+                    Err(Stopped::Unread)
+                } else if state.held() > began.max(WINDOW) + more {
+                    Err(Stopped::TooSlow)
+                } else {
+                    Ok(())
+                }
+            }
+            None => Ok(()),
+        };
         self.account(before, state.held());
-        if state.over && state.readers.iter().flatten().next().is_none() {
-            return Err(Stopped::Unread);
-        }
-        if state.over && state.held() > self.most.saturating_mul(MOST_BACKLOG).max(BLOCK as u64 * 16) {
-            return Err(Stopped::TooSlow);
-        }
+        stopped?;
         drop(state);
         self.changed.notify_waiters();
         Ok(newly_over)
@@ -208,7 +223,7 @@ impl Body {
     pub(crate) fn finish(&self) -> Option<u64> {
         let mut state = self.state.lock();
         state.close_block();
-        let kept = (!state.over && state.end == End::Open).then_some(state.length);
+        let kept = (state.over.is_none() && state.end == End::Open).then_some(state.length);
         if state.end == End::Open {
             state.end = End::Whole;
             self.room.give_back(state.held());
@@ -235,12 +250,15 @@ impl Body {
         self.changed.notify_waiters();
     }
 
-    /// How much lies here of a body that is only passed on, as a part of its bound. Zero for one that is
-    /// kept.
-    pub(crate) fn backlog(&self) -> f64 {
-        let state = self.state.lock();
-        let spare = state.held().saturating_sub(self.most.min(BLOCK as u64 * 16));
-        if state.over { spare as f64 / self.most.max(1) as f64 } else { 0.0 }
+    /// Whether more should be taken of a body that is only passed on: none, or how far its slowest reader
+    /// is. Then who asks is woken when that has changed.
+    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Option<u64> {
+        let mut state = self.state.lock();
+        if state.over.is_none() || state.end != End::Open || state.held() <= WINDOW {
+            return None;
+        }
+        state.fetcher = Some(cx.waker().clone());
+        Some(state.begin())
     }
 }
 
@@ -280,6 +298,11 @@ impl Reader {
         Reader { body: body.clone(), place, at: 0, end: u64::MAX }
     }
 
+    /// Whether it began to read before all had come.
+    pub(crate) fn is_early(&self) -> bool {
+        self.place.is_some()
+    }
+
     /// From now on reads from `start` to `end`.
     pub(crate) fn seek(&mut self, start: u64, end: Option<u64>) {
         self.at = start;
@@ -310,11 +333,14 @@ impl Reader {
                     self.at += piece.len() as u64;
                     if let Some(place) = self.place {
                         state.readers[place] = Some(self.at);
-                        if state.over {
+                        if state.over.is_some() {
                             let before = state.held();
                             state.trim();
                             if state.end == End::Open {
                                 self.body.account(before, state.held());
+                            }
+                            if let Some(fetcher) = state.fetcher.take() {
+                                fetcher.wake();
                             }
                         }
                     }
@@ -334,7 +360,11 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            self.body.state.lock().readers[place] = None;
+            let mut state = self.body.state.lock();
+            state.readers[place] = None;
+            if let Some(fetcher) = state.fetcher.take() {
+                fetcher.wake();
+            }
         }
     }
 }

@@ -1,15 +1,18 @@
 //! The cache of a process: store, memory of what is not kept, and turns, which live as long as it does.
 
 use crate::lock::Turns;
+use crate::object::Hit;
 use crate::passes::Passes;
 use crate::store::Store;
 use crate::terms::Terms;
 use crate::ticket::Ticket;
 use http::HeaderMap;
+use parking_lot::Mutex;
 use pingora_cache::key::{CacheHashKey, HashBinary};
 use pingora_cache::lock::CacheKeyLockImpl;
-use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, HttpCache};
+use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, HitHandler, HttpCache};
 use pingora_http::ResponseHeader;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +38,21 @@ pub struct Cache {
     store: Store,
     passes: &'static Passes,
     turns: Turns,
+    /// Responses that are being fetched anew beside the requests that they are given to.
+    renewed: Mutex<HashSet<HashBinary>>,
+}
+
+/// One response is being fetched anew; the next may be once this is dropped.
+#[derive(Debug)]
+pub struct Renewal {
+    cache: &'static Cache,
+    key: HashBinary,
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.cache.renewed.lock().remove(&self.key);
+    }
 }
 
 impl std::fmt::Debug for Cache {
@@ -48,7 +66,8 @@ impl Cache {
     pub fn start(memory: u64) -> &'static Cache {
         let passes: &'static Passes = Box::leak(Box::new(Passes::new()));
         let store = Store::new(memory, passes);
-        Box::leak(Box::new(Cache { store, passes, turns: Turns::new() }))
+        let renewed = Mutex::default();
+        Box::leak(Box::new(Cache { store, passes, turns: Turns::new(), renewed }))
     }
 
     /// From now on keeps at most so many bytes.
@@ -98,6 +117,14 @@ impl Cache {
         self.passes.pass(key, Some(time));
     }
 
+    /// Begins to fetch anew what is kept under a key, unless somebody does already.
+    pub fn renew(&'static self, key: &CacheKey) -> Option<Renewal> {
+        let key = key.combined_bin();
+        // What is made must not be dropped again: that would end the other's.
+        let new = self.renewed.lock().insert(key);
+        new.then(|| Renewal { cache: self, key })
+    }
+
     /// Removes the one response that is kept under a key.
     pub fn forget(&self, key: &CacheKey) -> bool {
         self.store.forget(key)
@@ -131,6 +158,11 @@ impl Cache {
     /// The terms of a response that is kept.
     pub fn terms(meta: &CacheMeta) -> Option<&Arc<Terms>> {
         meta.extensions().get::<Arc<Terms>>()
+    }
+
+    /// Whether what is found is still being fetched.
+    pub fn is_coming(found: &HitHandler) -> bool {
+        found.as_any().downcast_ref::<Hit>().is_some_and(Hit::is_coming)
     }
 
     /// What tells its variants apart, for this request; `more` is what a plugin adds.

@@ -1,7 +1,7 @@
 //! Conditions and updates: a client's condition against a stored response (RFC 9110 section 13, RFC 9111
 //! section 4.3.2), and a stored head that the origin says still holds (section 4.3.4, section 3.2). Pure.
 
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
 /// Whether 304 answers a request with this head, where the stored response would otherwise.
 pub fn not_modified(request: &HeaderMap, status: StatusCode, stored: &HeaderMap) -> bool {
@@ -12,9 +12,9 @@ pub fn not_modified(request: &HeaderMap, status: StatusCode, stored: &HeaderMap)
         // RFC 9110 section 13.1.2, weak comparison. If-Modified-Since is then not looked at.
         let ours = stored.get(header::ETAG).map(|etag| opaque(etag.as_bytes()));
         return request.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-            crate::control::items(value.as_bytes()).map(<[u8]>::trim_ascii).any(|theirs| {
-                theirs == b"*" || ours.is_some_and(|ours| opaque(theirs) == ours)
-            })
+            crate::control::items(value.as_bytes())
+                .map(<[u8]>::trim_ascii)
+                .any(|theirs| theirs == b"*" || ours.is_some_and(|ours| opaque(theirs) == ours))
         });
     }
     let date = |headers: &HeaderMap, name: &HeaderName| {
@@ -27,6 +27,13 @@ pub fn not_modified(request: &HeaderMap, status: StatusCode, stored: &HeaderMap)
         false => date(stored, &header::DATE),
     };
     since.zip(changed).is_some_and(|(since, changed)| changed <= since)
+}
+
+/// Whether a part of a stored response may answer a request (RFC 9110 section 14.2 and section 13.1.5): for GET
+/// alone, and never by a weak entity tag, which does not tell bytes.
+pub fn may_be_cut(method: &Method, request: &HeaderMap) -> bool {
+    let weak = request.get(header::IF_RANGE).is_some_and(|v| v.as_bytes().starts_with(b"W/"));
+    *method == Method::GET && !weak
 }
 
 /// An entity tag without its weakness.
@@ -101,7 +108,11 @@ mod tests {
         assert!(!not_modified(&since(MAY), ok, &headers(&[("last-modified", JUNE)])));
         assert!(not_modified(&since(JUNE), ok, &headers(&[("date", MAY)])));
         assert!(!not_modified(&since("soon"), ok, &headers(&[("date", MAY)])));
-        assert!(!not_modified(&since(JUNE), ok, &headers(&[("last-modified", "x"), ("date", MAY)])));
+        assert!(!not_modified(
+            &since(JUNE),
+            ok,
+            &headers(&[("last-modified", "x"), ("date", MAY)])
+        ));
     }
 
     #[test]

@@ -134,7 +134,9 @@ fn each<'a>(values: impl Iterator<Item = &'a [u8]>, mut take: impl FnMut(&str, O
         for item in items(value) {
             let Ok(item) = std::str::from_utf8(item.trim_ascii()) else { continue };
             let (name, value) = match item.split_once('=') {
-                Some((name, value)) => (name.trim_end(), Some(value.trim_start().trim_matches('"'))),
+                Some((name, value)) => {
+                    (name.trim_end(), Some(value.trim_start().trim_matches('"')))
+                }
                 None => (item, None),
             };
             if !name.is_empty() {
@@ -191,7 +193,9 @@ fn member(item: &str) -> Option<Member> {
         return None;
     }
     let is_key = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b'*')
+        byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || matches!(byte, b'_' | b'-' | b'.' | b'*')
     };
     let end = item.bytes().position(|byte| !is_key(byte)).unwrap_or(item.len());
     let (name, rest) = item.split_at(end);
@@ -234,7 +238,10 @@ mod tests {
         ]);
         let said = Directives::of(&said);
         assert!(said.public && !said.no_store);
-        assert_eq!((said.max_age, said.s_maxage, said.stale_if_error), (secs(60), secs(5), secs(9)));
+        assert_eq!(
+            (said.max_age, said.s_maxage, said.stale_if_error),
+            (secs(60), secs(5), secs(9))
+        );
     }
 
     #[test]
@@ -246,7 +253,11 @@ mod tests {
             ("max-age", secs(0)),
             ("max-age=99999999999999999999999", secs(MOST_SECONDS)),
         ] {
-            assert_eq!(Directives::of(&headers(&[("cache-control", said)])).max_age, time, "{said}");
+            assert_eq!(
+                Directives::of(&headers(&[("cache-control", said)])).max_age,
+                time,
+                "{said}"
+            );
         }
     }
 

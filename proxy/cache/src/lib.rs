@@ -36,15 +36,13 @@ mod told;
 mod unsafe_method;
 
 pub use ask::{Ask, Pass};
-pub use cache::{Cache, Purge};
-pub use condition::{not_modified, update};
+pub use cache::{Cache, Purge, Renewal};
+pub use condition::{may_be_cut, not_modified, update};
 pub use control::{CDN_CACHE_CONTROL, Directives, Wants};
 pub use key::{Target, variant};
 pub use pingora_cache::key::HashBinary;
 pub use reuse::{Reuse, on_error, reuse};
-pub use terms::{
-    Arrival, Given, Refusal, TAG_FIELDS, Terms, Wishes, content_length, given, terms,
-};
+pub use terms::{Arrival, Given, Refusal, TAG_FIELDS, Terms, Wishes, content_length, given, terms};
 pub use ticket::{Class, Ticket};
 pub use told::{Forward, Told};
 pub use unsafe_method::{invalidated, is_unsafe};

@@ -14,7 +14,7 @@ use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use std::any::Any;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 /// What an entry costs beside its head and body.
 const OVERHEAD: u64 = 512;
@@ -45,7 +45,8 @@ impl Object {
         };
         let stale_if_error = u32::try_from(self.terms.stale_if_error.as_secs()).unwrap_or(u32::MAX);
         let fresh_until = fresh_until.unwrap_or(now);
-        let mut meta = CacheMeta::new(fresh_until, self.since, 0, stale_if_error, self.head.clone());
+        let mut meta =
+            CacheMeta::new(fresh_until, self.since, 0, stale_if_error, self.head.clone());
         if let Some(variance) = self.variance {
             meta.set_variance(variance);
         }
@@ -100,6 +101,13 @@ impl HandleHit for Hit {
 
     fn as_any_mut(&mut self) -> &mut (dyn Any + Send + Sync) {
         self
+    }
+}
+
+impl Hit {
+    /// Whether more of it comes still.
+    pub(crate) fn is_coming(&self) -> bool {
+        self.0.is_early()
     }
 }
 
@@ -162,11 +170,4 @@ impl Drop for Fill {
             self.store.abandon(&self.open);
         }
     }
-}
-
-/// How long the next piece of a body that is only passed on should be waited for, so that what lies here
-/// of it stays within its bound: longer, the farther its readers are behind.
-pub(crate) fn pause(backlog: f64) -> Option<Duration> {
-    const LONGEST: f64 = 5.0;
-    (backlog > 0.0).then(|| Duration::from_secs_f64((backlog * LONGEST).min(LONGEST)))
 }

@@ -14,6 +14,9 @@ use crate::ticket::{Class, Ticket};
 /// How long an answer that was not kept is taken to tell of the next.
 const USUAL: Duration = Duration::from_secs(30);
 
+/// The same of one that was too large, which fewer change.
+const LARGE: Duration = Duration::from_secs(600);
+
 /// How long it is remembered that answers were kept.
 const LASTING: Duration = Duration::from_secs(3600);
 
@@ -63,7 +66,7 @@ impl Passes {
     }
 
     pub(crate) fn too_large(&self, primary: HashBinary, class: Class) {
-        self.passed.insert((primary, class), USUAL);
+        self.passed.insert((primary, class), LARGE);
     }
 
     pub(crate) fn kept(&self, primary: HashBinary) {
@@ -98,7 +101,8 @@ impl CacheablePredictor for Passes {
         // One that a plugin told to last longer stays as long.
         let known = self.passed.contains_key(&place);
         if !known {
-            self.passed.insert(place, USUAL);
+            let large = reason == NoCacheReason::ResponseTooLarge;
+            self.passed.insert(place, if large { LARGE } else { USUAL });
         }
         Some(!known)
     }

@@ -231,9 +231,11 @@ impl Store {
         let fits = |object: &Object, primary| object.url == url || primary == url;
         self.purge_fills(&|fill| fits(&fill.object, fill.primary));
         let pages = self.pages.read();
-        let purge = |place| pages.get(&place).map_or(0, |page| {
-            purge_page(&pages, place, &page, &|object| fits(object, place))
-        });
+        let purge = |place| {
+            pages
+                .get(&place)
+                .map_or(0, |page| purge_page(&pages, place, &page, &|object| fits(object, place)))
+        };
         places.into_iter().map(purge).sum()
     }
 
@@ -369,7 +371,8 @@ impl Storage for Store {
         meta: &CacheMeta,
         _: &SpanHandle,
     ) -> Result<bool> {
-        let Some((stored, terms)) = self.find(key).zip(meta.extensions().get::<Arc<Terms>>()) else {
+        let Some((stored, terms)) = self.find(key).zip(meta.extensions().get::<Arc<Terms>>())
+        else {
             return Ok(false);
         };
         let mut head = meta.response_header_copy();

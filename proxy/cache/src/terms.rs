@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// Statuses whose meaning this cache knows, so that it may keep what says how long it is fresh (section
 /// 3). Not among them: what a broken or unhappy request alone may have brought about (400, 403, 413, 431,
 /// 5xx but 501), since others would get it; parts (206); and what is unknown.
-const UNDERSTOOD: [u16; 14] = [200, 203, 204, 300, 301, 302, 307, 308, 404, 405, 410, 414, 451, 501];
+const UNDERSTOOD: [u16; 14] =
+    [200, 203, 204, 300, 301, 302, 307, 308, 404, 405, 410, 414, 451, 501];
 
 /// Those of them that may be taken to be fresh for a while though they do not say so. RFC 9110 section
 /// 15.1 has errors among these too, which a cache does well to be told of.
@@ -165,6 +166,10 @@ pub fn terms(
     let vary = vary(headers)?;
     fits(headers, wishes)?;
     let (lifetime, said) = lifetime(ask, status, headers, &says, arrival, wishes);
+    if !said && !says.no_cache && lifetime.is_zero() {
+        // That it may be stale for a while does not make it fresh ever.
+        return Err(Refusal::NotFresh);
+    }
     let lifetime = if says.no_cache { Duration::ZERO } else { lifetime };
     // Section 4.2.4. What shared caches are told apart may be given stale only where that is told, too.
     let never = says.no_cache || says.must_revalidate || says.proxy_revalidate;

@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use pingora_cache::CacheKey;
 use pingora_cache::key::HashBinary;
 use std::sync::{Arc, Weak};
+use std::task::Context;
 
 /// What of a request may keep its answer from being kept. Requests that differ here neither wait for each
 /// other nor learn from each other.
@@ -47,10 +48,10 @@ impl Ticket {
         key.extensions.get::<Arc<Ticket>>()
     }
 
-    /// How long to wait before more of its response is taken: it is too large to be kept, and its readers
-    /// are behind.
-    pub fn pause(&self) -> Option<std::time::Duration> {
+    /// Whether more of its response should be taken: none, or how far its slowest reader is. It is too large
+    /// to be kept, and its readers are behind; who asks is woken when they have moved.
+    pub fn poll_room(&self, cx: &Context<'_>) -> Option<u64> {
         let body = self.writes.lock().upgrade()?;
-        crate::object::pause(body.backlog())
+        body.poll_room(cx)
     }
 }

@@ -84,12 +84,8 @@ mod tests {
         assert_eq!(Told::Hit(Ok(seconds(9))).text(), "hither; hit; ttl=9");
         assert_eq!(Told::Hit(Err(seconds(3))).text(), "hither; hit; ttl=-3");
         assert_eq!(Told::Hit(Err(Duration::ZERO)).text(), "hither; hit; ttl=-1");
-        let stored = Told::Forwarded {
-            why: Forward::UriMiss,
-            status: None,
-            stored: true,
-            collapsed: true,
-        };
+        let stored =
+            Told::Forwarded { why: Forward::UriMiss, status: None, stored: true, collapsed: true };
         assert_eq!(stored.text(), "hither; fwd=uri-miss; stored; collapsed");
         let checked = Told::Forwarded {
             why: Forward::Stale,

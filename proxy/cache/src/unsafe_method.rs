@@ -23,7 +23,8 @@ pub fn invalidated(
     let mut targets = vec![target.to_owned()];
     let named = [header::LOCATION, header::CONTENT_LOCATION].map(|name| headers.get(name).cloned());
     for value in named.into_iter().flatten() {
-        let here = value.to_str().ok().and_then(|text| same_origin(text, scheme, authority, target));
+        let here =
+            value.to_str().ok().and_then(|text| same_origin(text, scheme, authority, target));
         targets.extend(here.filter(|here| here != target));
     }
     targets
@@ -41,9 +42,10 @@ fn same_origin(reference: &str, scheme: &str, authority: &str, base: &str) -> Op
     match reference.parse::<Uri>() {
         Ok(uri) if uri.scheme().is_some() => {
             let same = uri.scheme_str() == Some(scheme)
-                && uri.authority().map(Authority::as_str).is_some_and(|named| {
-                    named.eq_ignore_ascii_case(authority)
-                });
+                && uri
+                    .authority()
+                    .map(Authority::as_str)
+                    .is_some_and(|named| named.eq_ignore_ascii_case(authority));
             same.then(|| uri.path_and_query().map_or("/".to_owned(), ToString::to_string))
         }
         // Relative to the folder of the target (RFC 3986 section 5.2.3); with dots it is left alone.
@@ -85,7 +87,8 @@ mod tests {
         assert_eq!(named("y#part"), Some("/d/y".to_owned()));
         assert_eq!(named("http://A.example/y?z"), Some("/y?z".to_owned()));
         assert_eq!(named("//a.example/y"), Some("/y".to_owned()));
-        for elsewhere in ["https://a.example/y", "http://b.example/y", "//b.example/y", "mailto:x"] {
+        for elsewhere in ["https://a.example/y", "http://b.example/y", "//b.example/y", "mailto:x"]
+        {
             assert_eq!(named(elsewhere), None, "{elsewhere}");
         }
         let both = of(200, &[("location", "/y"), ("content-location", "/z")]);

@@ -15,6 +15,7 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
         lines.push("admin.trace has another token".to_owned());
     }
     section(&mut lines, "log", &old.log, &new.log);
+    section(&mut lines, "cache", &old.cache, &new.cache);
     if old.listeners != new.listeners {
         lines.push("listeners changed".to_owned());
     }
@@ -36,6 +37,7 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
         part(lines, place("check"), &old.checks, &new.checks);
         part(lines, place("dns"), &old.dns, &new.dns);
         part(lines, place("limit"), &old.limits, &new.limits);
+        part(lines, place("cache"), &old.cache, &new.cache);
         part(lines, place("instance"), &old.instances, &new.instances);
     });
     tables(&mut lines, "plugin", &old.plugins, &new.plugins, |lines, name, old, new| {

@@ -7,7 +7,8 @@ use hither_balance::Band;
 use prometheus::TextEncoder;
 
 impl Telemetry {
-    /// The page in Prometheus' text format. `held`: bytes of bodies that are held back for plugins.
+    /// The page in Prometheus' text format. `held`: bytes of bodies that are held back for plugins; `kept`: bytes
+    /// in the cache.
     ///
     /// # Errors
     /// The registry could not be written, which would be a mistake of ours.
@@ -15,8 +16,10 @@ impl Telemetry {
         &self,
         snapshot: &Snapshot,
         held: u64,
+        kept: u64,
     ) -> Result<String, prometheus::Error> {
         self.metrics.held_bodies.set(i64::try_from(held).unwrap_or(i64::MAX));
+        self.metrics.cache.bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
         self.look_at_process();
         self.look_at_services(snapshot);
         self.look_at_components(snapshot);

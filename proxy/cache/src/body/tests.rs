@@ -1,3 +1,5 @@
+//! A body with one who writes and others who read.
+
 use super::*;
 
 fn body(most: u64) -> (Arc<Body>, Arc<Room>) {

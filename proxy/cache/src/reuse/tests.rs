@@ -1,3 +1,5 @@
+//! What is given again, by section of RFC 9111 and RFC 5861.
+
 use super::*;
 use crate::terms::{Arrival, Wishes, terms};
 use http::{HeaderMap, Method, StatusCode};

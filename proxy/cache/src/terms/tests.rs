@@ -1,3 +1,5 @@
+//! What is kept, by section of RFC 9111 and its companions.
+
 use super::*;
 use http::Method;
 
@@ -150,11 +152,8 @@ fn rfc9111_4_2_3_age_is_what_others_say_or_what_the_date_says() {
 #[test]
 fn rfc9111_4_2_4_and_rfc5861_how_long_it_may_be_stale() {
     let with = |said: &str| {
-        let wishes = Wishes {
-            stale_while_revalidate: seconds(7),
-            stale_if_error: seconds(8),
-            ..wishes()
-        };
+        let wishes =
+            Wishes { stale_while_revalidate: seconds(7), stale_if_error: seconds(8), ..wishes() };
         let fields = headers(&[("cache-control", said), ("etag", "\"a\"")]);
         let ask = asked("/a", &[]);
         let terms = terms(&ask, StatusCode::OK, &fields, arrival(), &wishes).expect("kept");
@@ -193,11 +192,7 @@ fn a_plugin_may_keep_what_the_rfc_would_not_but_no_part_and_no_riddle() {
 
 #[test]
 fn tags_are_words_of_two_fields_each_once() {
-    let fields = [
-        ("cache-control", "max-age=1"),
-        ("cache-tag", "a, b"),
-        ("surrogate-key", "b c"),
-    ];
+    let fields = [("cache-control", "max-age=1"), ("cache-tag", "a, b"), ("surrogate-key", "b c")];
     let terms = plain(&fields).expect("kept");
     assert_eq!(terms.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(), ["a", "b", "c"]);
     let many = (0..100).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
