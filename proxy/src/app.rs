@@ -11,6 +11,7 @@ use crate::shared::Shared;
 use crate::snapshot::{Builder, Fetched, Materials, Rejection, Snapshot, Trials, key_seed};
 use crate::telemetry::{AccessLog, Telemetry, init_logging};
 use crate::upstream::Watcher;
+use hither_cache::DiskOptions;
 use hither_config::{AccessLog as AccessPlan, LogFormat, Plan};
 use hither_plugin_host::HostOptions;
 use std::path::{Path, PathBuf};
@@ -86,11 +87,25 @@ fn telemetry(access: AccessLog) -> Result<Arc<Telemetry>, Rejection> {
 fn builder(plan: &Plan, telemetry: &Arc<Telemetry>) -> (Builder, Watcher, Arc<PluginEnvironment>) {
     let environment = PluginEnvironment::new(telemetry.clone());
     let mut options = HostOptions::new(environment.clone());
+    options.caches = true;
     options.cache_dir = Some(plan.edge.plugin_cache.clone());
     let components = ComponentLoader::new(plan.edge.plugin_cache.clone());
     let plugins = PluginLoader::new(options);
     let (builder, watcher) = Builder::new(plugins, components, telemetry.clone());
     (builder, watcher, environment)
+}
+
+/// Opens the folder that the cache keeps responses in, if a plan has one.
+///
+/// # Errors
+/// It cannot be used.
+fn open_disk(shared: &Shared, plan: &Plan) -> Result<(), Rejection> {
+    let Some(disk) = &plan.cache.disk else { return Ok(()) };
+    let options = DiskOptions { folder: disk.folder.clone(), size: disk.size.bytes() };
+    shared.cache.open_disk(&options).map_err(|error| {
+        let folder = disk.folder.display();
+        Rejection::Other(format!("the cache's folder {folder} cannot be used: {error}"))
+    })
 }
 
 /// Opens the access log that a plan asks for.
@@ -183,6 +198,7 @@ impl Edge {
         built.settle();
         hear_of_dns(&first).await;
         let shared = Shared::new(first, telemetry);
+        open_disk(&shared, &plan)?;
         environment.serves(&shared);
         let reloader =
             Reloader::new(config.to_owned(), shared.clone(), builder, listeners.clone(), materials)

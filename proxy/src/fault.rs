@@ -85,6 +85,8 @@ faults! {
     HeadTimeout => 408, "head_timeout", Client, "http_request_error";
     /// The body did not come in time.
     BodyTimeout => 408, "body_timeout", Client, "http_request_error";
+    /// The request wants what is kept and nothing else, and nothing is (RFC 9111 section 5.2.1.7).
+    NotCached => 504, "not_cached", Client, "http_request_denied";
     /// The body is larger than the service's `max_body`, or than a plugin wants to have held.
     BodyTooLarge => 413, "body_too_large", Client, "http_request_denied";
     /// The request target alone fills the head.

@@ -5,6 +5,7 @@
 //! ```text
 //! client -> serve/accept -> serve/guard (the whole head, checked and timed)
 //!        -> serve/ctx pins one snapshot -> decide: route -> limits -> chain (plugins)
+//!        -> hither-cache, where the service has one: what is kept is given at once
 //!        -> hither-balance picks an instance, or the request waits its turn
 //!        -> upstream request -> instance -> response -> chain, backwards -> client
 //!           (where a component answers, `component` is the instance: nobody is picked, nobody waits)

@@ -6,6 +6,7 @@ use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
 use fastrand::Rng;
+use hither_cache::{Cache, Purge, Target};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) bodies: Arc<BodyRoom>,
     /// How many requests there are, and whether there may be more.
     pub(crate) load: Arc<Load>,
+    /// What is kept of responses; it outlives every snapshot.
+    pub(crate) cache: &'static Cache,
 }
 
 /// For a listener that has just been removed from the configuration.
@@ -39,8 +42,9 @@ impl Shared {
     pub(crate) fn new(snapshot: Arc<Snapshot>, telemetry: Arc<Telemetry>) -> Arc<Shared> {
         let upstream_keepalive = snapshot.plan.edge.upstream_keepalive as usize;
         let load = Load::new(snapshot.clock);
+        let cache = Cache::start(snapshot.plan.cache.memory.bytes());
         let (snapshot, bodies) = (ArcSwap::new(snapshot), Arc::default());
-        Arc::new(Shared { snapshot, telemetry, upstream_keepalive, bodies, load })
+        Arc::new(Shared { snapshot, telemetry, upstream_keepalive, bodies, load, cache })
     }
 
     /// The snapshot that a request which begins now sees.
@@ -51,6 +55,38 @@ impl Shared {
     /// From now on requests begin with `next`. Gives back the one before.
     pub(crate) fn swap(&self, next: Arc<Snapshot>) -> Arc<Snapshot> {
         self.snapshot.swap(next)
+    }
+
+    /// The cache follows a swap: its size is the new one, and what was kept for services that are gone,
+    /// or that keep nothing any more, is gone.
+    pub(crate) fn settle_cache(&self, before: &Snapshot, now: &Snapshot) {
+        self.cache.resize(now.plan.cache.memory.bytes());
+        let keeps = |name: &str| now.service(name).is_some_and(|service| service.cache.is_some());
+        for service in before.services.iter().filter(|service| service.cache.is_some()) {
+            if !keeps(&service.name) {
+                self.cache.purge(&Purge::Service(&service.name));
+            }
+        }
+    }
+
+    /// Purges what any service keeps of a URL. How many responses that were.
+    ///
+    /// # Errors
+    /// It is no URL with a host.
+    pub(crate) fn purge_url(&self, url: &str) -> Result<u64, String> {
+        let wrong = || format!("{url:?} is not a URL as http://HOST/PATH");
+        let uri: http::Uri = url.parse().map_err(|_| wrong())?;
+        let (scheme, authority) = uri.scheme_str().zip(uri.authority()).ok_or_else(wrong)?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes();
+        let snapshot = self.snapshot();
+        // Plugins may have it served by another service than its host and path say.
+        let caching = snapshot.services.iter().filter(|service| service.cache.is_some());
+        let purged = caching.map(|service| {
+            let authority = authority.as_str();
+            let target = Target { service: &service.name, scheme, authority, path, more: b"" };
+            self.cache.purge(&Purge::Url(target.hash()))
+        });
+        Ok(purged.sum())
     }
 
     /// How a connection of this listener is waited for.

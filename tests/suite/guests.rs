@@ -239,7 +239,6 @@ fn unloadable() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a module without a contract", b"\0asm\x01\0\0\0".to_vec(), "cannot be loaded"),
         ("a missing grant", compiled("capable"), "grants"),
         ("another contract", compiled("other_version"), "0.2"),
-        ("a hook that is not served", compiled("unserved_hook"), "cache-policy"),
         ("describe never returns", compiled("describe_loops"), "time budget"),
         ("describe uses a capability", compiled("describe_logs"), "log"),
         ("configure traps", compiled("configure_traps"), "trap"),

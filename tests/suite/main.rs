@@ -10,6 +10,7 @@ mod answer_bodies;
 mod aside;
 mod authors;
 mod bodies;
+mod cache;
 mod calls;
 mod cli;
 mod closeness;

@@ -156,3 +156,17 @@ async fn the_tenant_of_the_readme_is_sent_to_its_region() {
     let request = Request::get("/").header("x-tenant", "globex");
     assert_eq!(edge.send(&request).await.header("x-origin-region"), Some("sin"));
 }
+
+#[tokio::test]
+async fn the_cache_of_the_readme_does_what_is_shown() {
+    let text = readme();
+    let (_, part) = text.split_once("\n## What is kept\n").expect("its section");
+    let toml = blocks(part, "toml").remove(0);
+    let origin = OriginProcess::start(HITHER, "ams").await;
+    let instance = instance("a", origin.address(), "");
+    let config = format!("{LISTENER}[service.web]\n{instance}{toml}");
+    let edge = hither_harness::Hither::builder(HITHER).config(config).start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let block = blocks(part, "console").remove(0);
+    crate::plugin_readmes::does_what_is_shown(folder.path(), &edge, &block).await;
+}

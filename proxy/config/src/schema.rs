@@ -105,8 +105,9 @@ mod tests {
                 let wrong = problems.iter().flatten().find(|problem| {
                     problem.place.replace("[0]", "") == place || problem.message.contains("no key")
                 });
-                // A store without its grant, a plugin without its table: right in themselves.
-                let words = ["store", "named", "may call no service"];
+                // A store without its grant, a plugin without its table, a size without its folder:
+                // right in themselves.
+                let words = ["store", "named", "may call no service", "no folder"];
                 let known = |message: &str| words.iter().any(|word| message.contains(word));
                 assert!(
                     wrong.is_none_or(|problem| known(&problem.message)),

@@ -1,6 +1,7 @@
 //! The admin API: reads a snapshot, asks `reload`, and never reaches into `serve`.
 
 mod access;
+mod cache;
 mod events;
 mod explain;
 mod instances;
@@ -61,6 +62,8 @@ impl State {
             (&Method::PUT | &Method::DELETE, _) if path.starts_with("/services/") => {
                 instances::change(self, &method, &path, request.into_body()).await
             }
+            (&Method::DELETE, "/cache") => cache::purge(self, request.uri().query()).await,
+            (_, "/cache") => not_allowed("DELETE"),
             (_, "/live" | "/ready" | "/metrics" | "/status" | "/events") => not_allowed("GET"),
             (_, "/reload" | "/reload/back" | "/explain") => not_allowed("POST"),
             _ if path.starts_with("/plugins/") => not_allowed("POST"),
@@ -84,7 +87,9 @@ impl State {
 
     fn metrics(&self) -> Answer {
         self.shared.telemetry.requests_in_flight(self.shared.load.in_flight());
-        match self.shared.telemetry.scrape(&self.shared.snapshot(), self.shared.bodies.held()) {
+        let (held, kept) = (self.shared.bodies.held(), self.shared.cache.bytes());
+        let disk = self.shared.cache.disk();
+        match self.shared.telemetry.scrape(&self.shared.snapshot(), held, kept, disk) {
             Ok(page) => with_type(StatusCode::OK, "text/plain; version=0.0.4", page),
             Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         }

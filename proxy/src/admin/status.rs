@@ -23,6 +23,16 @@ pub(super) fn status(state: &State) -> Value {
             "built": snapshot.built.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             "age_seconds": snapshot.built.elapsed().unwrap_or_default().as_secs(),
         },
+        "cache": {
+            "bytes": state.shared.cache.bytes(),
+            "memory": snapshot.plan.cache.memory.bytes(),
+            "entries": state.shared.cache.entries(),
+            "disk": state.shared.cache.disk().map(|disk| json!({
+                "bytes": disk.bytes,
+                "objects": disk.objects,
+                "failures": disk.failures,
+            })),
+        },
         "services": snapshot.services.iter().map(|s| service(s, &snapshot)).collect::<Vec<_>>(),
         "plugins": snapshot.plugins.iter().map(|p| plugin(p)).collect::<Vec<_>>(),
         "rollouts": state.reloader.rollouts(),
@@ -72,6 +82,7 @@ fn service(service: &Service, snapshot: &Snapshot) -> Value {
             "shedding": queue.shedding,
         },
         "instances": instances,
+        "cache": service.cache.is_some(),
         "component": service.component.as_ref().map(|answerer| component(answerer)),
     })
 }

@@ -138,6 +138,8 @@ pub(crate) struct ResponseContext<'a> {
     pub(crate) client: IpAddr,
     pub(crate) service: &'a str,
     pub(crate) edge: &'a Edge,
+    /// It was kept, and no instance was asked.
+    pub(crate) from_cache: bool,
 }
 
 impl ResponseContext<'_> {
@@ -153,7 +155,7 @@ impl ResponseContext<'_> {
             now_ms: now_ms.unwrap_or_default(),
             config,
             status: message.status(),
-            from_cache: false,
+            from_cache: self.from_cache,
             end_of_stream: false,
             inputs: facts,
         }

@@ -4,6 +4,7 @@
 
 mod access_log;
 mod background;
+mod cache_policy;
 mod compare;
 mod environment;
 mod exchange;
@@ -21,6 +22,7 @@ mod when;
 mod wish;
 
 pub(crate) use access_log::Finished;
+pub(crate) use cache_policy::{Keep, Keyed};
 pub(crate) use environment::PluginEnvironment;
 pub(crate) use exchange::Exchange;
 pub(crate) use failover::FailoverOutcome;
@@ -50,6 +52,7 @@ pub(crate) struct Chain {
     reads_responses: bool,
     watches_attempts: bool,
     watches_ends: bool,
+    governs_cache: bool,
     waits: bool,
 }
 
@@ -89,8 +92,16 @@ impl Chain {
         let (watches_responses, watches_ends) = (any(Hook::ResponseFilter), any(Hook::AccessLog));
         let (reads_responses, watches_attempts) = (any(Hook::ResponseBody), any(Hook::Failover));
         let waits = links.iter().any(Link::waits);
-        let links = links.into();
-        Chain { links, watches_responses, reads_responses, watches_attempts, watches_ends, waits }
+        let governs_cache = any(Hook::CachePolicy);
+        Chain {
+            links: links.into(),
+            watches_responses,
+            reads_responses,
+            watches_attempts,
+            watches_ends,
+            governs_cache,
+            waits,
+        }
     }
 
     /// Whether asking about a request may take as long as somebody else's answer.

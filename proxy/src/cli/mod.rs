@@ -7,6 +7,7 @@ mod completions;
 mod explain;
 mod origin;
 mod plugin;
+mod purge;
 mod reload;
 mod remote;
 mod run;
@@ -38,6 +39,8 @@ enum Verb {
     Reload(reload::Args),
     /// Show what a running edge does
     Status(remote::Target),
+    /// Purge what a running edge keeps in its cache
+    Purge(purge::Args),
     /// Tell what a request would get, and why
     ///
     /// The service that it matches, the rate limits, what each plugin says, and the instances in the
@@ -81,6 +84,7 @@ impl Cli {
             Verb::Check(arg) => check::check(&arg.config),
             Verb::Reload(args) => reload::reload(&args),
             Verb::Status(target) => status::status(&target),
+            Verb::Purge(args) => purge::purge(&args),
             Verb::Explain(args) => explain::explain(&args),
             Verb::Schema(args) => schema::schema(&args),
             Verb::Completions { shell } => completions::completions(shell),

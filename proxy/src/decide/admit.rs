@@ -54,6 +54,10 @@ pub(crate) async fn admit(
     gathered: Gathered<'_>,
 ) -> Result<Option<Reply>, Failure> {
     let service = entry.service;
+    if service.cache.is_some() && head.method().as_str() == "PURGE" {
+        // What is kept is purged by who runs the edge, never by a client.
+        return Err(Fault::MethodNotAllowed.into());
+    }
     if let (Some(most), Some(length)) = (service.max_body, content_length(head.headers()))
         && length > most
     {

@@ -255,6 +255,7 @@ impl Reloader {
             .transpose()?;
         let snapshot = built.snapshot.clone();
         let old = self.shared.swap(snapshot.clone());
+        self.shared.settle_cache(&old, &snapshot);
         built.settle();
         self.listeners.open(listeners);
         if let Some(access) = access {

@@ -1,8 +1,10 @@
 //! What one request carries from its first hook to its last.
 
 use super::body::{Bodies, hold};
+use super::caching::Caching;
 use super::connection::Connection;
 use super::link::Deadlines;
+use super::renewal::Renewing;
 use super::request_id::RequestId;
 use crate::chain::{Exchange, Wish};
 use crate::component::Answering;
@@ -66,6 +68,10 @@ pub(crate) struct Ctx {
     pub(crate) times: Times,
     /// The target as the client wrote it, where a plugin changed it.
     pub(crate) original_target: Option<Box<str>>,
+    /// What it has to do with the cache, where the service has one.
+    pub(crate) cache: Option<Caching>,
+    /// It has no client: it asks anew for what was given stale to another.
+    pub(crate) renewal: Option<Renewing>,
 }
 
 /// What a request sees of the configuration.
@@ -196,6 +202,8 @@ impl Ctx {
             body_bytes: 0,
             times: Times::default(),
             original_target: None,
+            cache: None,
+            renewal: None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! | the head is checked and timed before Pingora sees it | `guard` |
 //! | what one request carries through all hooks | `ctx` |
 //! | a body that a plugin wants is held, or shown in pieces | `body` |
+//! | what a request has to do with the cache | `caching`, and `renewal` of what is stale |
 //! | connections to instances are lent and kept | `link` |
 //! | Pingora calls | `handler`, which delegates to `hook/*` |
 //! | a failure becomes an answer | `classify`, `answer` |
@@ -16,6 +17,7 @@
 mod accept;
 mod answer;
 mod body;
+mod caching;
 mod classify;
 mod connection;
 mod ctx;
@@ -28,6 +30,7 @@ mod lazy_deadline;
 mod link;
 mod listen;
 mod message;
+mod renewal;
 mod request_id;
 mod spare;
 mod trace;

@@ -14,7 +14,8 @@ use crate::serve::{Calm, DoorRules, Frequency, HeadLimits, Patience};
 use crate::telemetry::Telemetry;
 use crate::upstream::{Fleet, Watcher, World};
 use hither_balance::{Allowance, RetryBudget};
-use hither_config::{ConcurrencyType, ListenerPlan, Name, Rate, Report, ServicePlan};
+use hither_cache::Wishes;
+use hither_config::{CachingPlan, ConcurrencyType, ListenerPlan, Name, Rate, Report, ServicePlan};
 use hither_limit::Quota;
 use http::HeaderValue;
 use std::collections::BTreeMap;
@@ -261,6 +262,7 @@ impl Builder {
             first_byte: plan.timeouts.first_byte,
             idle: plan.timeouts.idle,
             max_body: plan.max_body.map(|size| size.bytes()),
+            cache: plan.cache.as_ref().map(wishes),
         }))
     }
 }
@@ -298,6 +300,15 @@ fn retries(before: Option<&Arc<Service>>, plan: &ServicePlan) -> RetryBudget {
     match before {
         Some(before) => before.retries.allowing(allowance),
         None => RetryBudget::new(allowance),
+    }
+}
+
+fn wishes(plan: &CachingPlan) -> Wishes {
+    Wishes {
+        default_ttl: plan.default_ttl,
+        stale_while_revalidate: plan.stale_while_revalidate,
+        stale_if_error: plan.stale_if_error,
+        max_object: plan.max_object.bytes(),
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
         lines.push("admin.trace has another token".to_owned());
     }
     section(&mut lines, "log", &old.log, &new.log);
+    section(&mut lines, "cache", &old.cache, &new.cache);
     if old.listeners != new.listeners {
         lines.push("listeners changed".to_owned());
     }
@@ -36,6 +37,7 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
         part(lines, place("check"), &old.checks, &new.checks);
         part(lines, place("dns"), &old.dns, &new.dns);
         part(lines, place("limit"), &old.limits, &new.limits);
+        part(lines, place("cache"), &old.cache, &new.cache);
         part(lines, place("instance"), &old.instances, &new.instances);
     });
     tables(&mut lines, "plugin", &old.plugins, &new.plugins, |lines, name, old, new| {
@@ -115,6 +117,7 @@ impl Snapshot {
         let fixed_admin = |plan: &AdminPlan| AdminPlan { trace: None, ..plan.clone() };
         check(fixed_admin(&now.admin) != fixed_admin(&next.admin), "admin");
         check(now.log.format != next.log.format || now.log.level != next.log.level, "log");
+        check(now.cache.disk != next.cache.disk, "cache.disk");
         check(now.origins != next.origins, "origin");
         fixed
     }

@@ -32,6 +32,7 @@ use crate::serve::{DoorRules, Patience};
 use crate::telemetry::{ServiceMetrics, Telemetry};
 use crate::upstream::Fleet;
 use hither_balance::{Balancer, RetryBudget};
+use hither_cache::Wishes;
 use hither_config::Plan;
 use http::HeaderValue;
 use ipnet::IpNet;
@@ -91,6 +92,8 @@ pub(crate) struct Service {
     pub(crate) idle: Duration,
     /// Bytes of a request body.
     pub(crate) max_body: Option<u64>,
+    /// How responses are kept; none: they are not.
+    pub(crate) cache: Option<Wishes>,
 }
 
 /// What a place on an instance is counted for.
@@ -126,6 +129,11 @@ impl Snapshot {
     /// The rules of a listener, by its configured address.
     pub(crate) fn listener(&self, address: &str) -> Option<&ListenerRules> {
         self.listeners.iter().find(|rules| &*rules.address == address)
+    }
+
+    /// Whether responses of any service are kept.
+    pub(crate) fn caches(&self) -> bool {
+        self.services.iter().any(|service| service.cache.is_some())
     }
 
     /// The service of this name.

@@ -174,6 +174,7 @@ fn line(event: &RequestFinished<'_>, now: SystemTime) -> Vec<u8> {
         line.text("fault", fault.reason());
         line.text("blame", fault.blame().name());
     }
+    line.maybe("cache", event.cache);
     line.maybe("limit", event.limit);
     line.maybe("plugin", event.plugin);
     if event.attempts > 1 {

@@ -40,6 +40,8 @@ pub(crate) struct RequestFinished<'a> {
     pub(crate) protocol: &'static str,
     pub(crate) status: u16,
     pub(crate) fault: Option<Fault>,
+    /// What the cache did, where the service has one.
+    pub(crate) cache: Option<&'static str>,
     /// The rate limit that refused.
     pub(crate) limit: Option<&'a str>,
     /// The plugin that answered or whose failure did.
@@ -77,6 +79,7 @@ impl<'a> RequestFinished<'a> {
             protocol: "HTTP/1.1",
             status: fault.status(),
             fault: Some(fault),
+            cache: None,
             limit: None,
             plugin: None,
             attempts: 0,

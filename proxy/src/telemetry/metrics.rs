@@ -2,6 +2,7 @@
 //! looked up when a service is built, not when a request passes.
 
 use super::RequestFinished;
+use super::cache_metrics::CacheFamilies;
 use super::client_metrics::ClientFamilies;
 use super::component_metrics::ComponentFamilies;
 use super::hook_metrics::{HookMetrics, PluginMetrics};
@@ -52,6 +53,7 @@ pub(super) struct Metrics {
     summaries_dropped: IntCounterVec,
     plugin_remembered: IntCounterVec,
     pub(super) components: ComponentFamilies,
+    pub(super) cache: CacheFamilies,
     rollouts: RolloutFamilies,
     pub(super) app_concurrency: IntGaugeVec,
     pub(super) instance_band: IntGaugeVec,
@@ -203,6 +205,7 @@ impl Metrics {
                 CALL_BUCKETS,
             )?,
             components: ComponentFamilies::new(r)?,
+            cache: CacheFamilies::new(r)?,
             app_concurrency: int_gauges!(
                 "hither_app_concurrency",
                 "Requests (or connections) in flight on an instance.",
@@ -297,6 +300,7 @@ impl Metrics {
             ejections: self.ejections.with_label_values(labels),
             lookups: self.lookups.clone(),
             limit_decisions: self.limit_decisions.clone(),
+            cache: self.cache.requests.clone(),
         }
     }
 
@@ -358,11 +362,15 @@ pub(crate) struct ServiceMetrics {
     ejections: IntCounter,
     lookups: IntCounterVec,
     limit_decisions: IntCounterVec,
+    cache: IntCounterVec,
 }
 
 impl ServiceMetrics {
     pub(super) fn finished(&self, event: &RequestFinished<'_>) {
         self.responses.get(&self.service, event.status).inc();
+        if let Some(cache) = event.cache {
+            self.cache.with_label_values(&[self.service.as_str(), cache]).inc();
+        }
         if let Some(time) = event.times.first_byte {
             self.edge_time.observe(time.as_secs_f64());
         }

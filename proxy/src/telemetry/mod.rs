@@ -3,6 +3,7 @@
 //! The only room that names `prometheus`. It is told what happened; it must not ask why.
 
 mod access;
+mod cache_metrics;
 mod client_metrics;
 mod component_metrics;
 mod connections;

@@ -4,10 +4,12 @@ use super::Telemetry;
 use super::process::Process;
 use crate::snapshot::Snapshot;
 use hither_balance::Band;
+use hither_cache::DiskFigures;
 use prometheus::TextEncoder;
 
 impl Telemetry {
-    /// The page in Prometheus' text format. `held`: bytes of bodies that are held back for plugins.
+    /// The page in Prometheus' text format. `held`: bytes of bodies that are held back for plugins; `kept`: bytes
+    /// in the cache's memory; `disk`: what it has behind that.
     ///
     /// # Errors
     /// The registry could not be written, which would be a mistake of ours.
@@ -15,8 +17,12 @@ impl Telemetry {
         &self,
         snapshot: &Snapshot,
         held: u64,
+        kept: u64,
+        disk: Option<DiskFigures>,
     ) -> Result<String, prometheus::Error> {
         self.metrics.held_bodies.set(i64::try_from(held).unwrap_or(i64::MAX));
+        self.metrics.cache.bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
+        self.metrics.cache.look_at_disk(disk.unwrap_or_default());
         self.look_at_process();
         self.look_at_services(snapshot);
         self.look_at_components(snapshot);

@@ -3,6 +3,7 @@
 
 mod attachment;
 mod bind;
+mod cache;
 mod code;
 mod component;
 mod edge;
@@ -68,8 +69,10 @@ pub(crate) fn check(
     let origins =
         raw.origins.into_iter().filter_map(|origin| edge::origin(origin, &region)).collect();
     let callable: Vec<Callable> = raw.services.iter().map(Callable::of).collect();
-    let services = check.services(raw.services, &raw.plugins, &region);
+    let cache = check.cache(raw.cache);
+    let services = check.services(raw.services, &raw.plugins, &region, cache.memory);
     let plugins = check.plugins(raw.plugins, &raw.limiters, &callable);
     let limiters = check.limiters(raw.limiters);
-    Some(Plan { edge: edge?, admin, log, listeners, services, plugins, limiters, origins })
+    let edge = edge?;
+    Some(Plan { edge, admin, log, cache, listeners, services, plugins, limiters, origins })
 }

@@ -10,7 +10,7 @@ use crate::findings::{Finding, Findings};
 use crate::plan::{ConcurrencyPlan, QueuePlan, RetryPlan, ServicePlan, TimeoutsPlan};
 use crate::raw::{RawConcurrency, RawPlugin, RawQueue, RawService};
 use crate::read::At;
-use crate::value::{HostPattern, Name};
+use crate::value::{HostPattern, Name, Size};
 
 /// The queue's default where hard limits are low or none (`balancer.md`, Queue).
 const LEAST_WAITING: u32 = 128;
@@ -23,13 +23,14 @@ impl Check<'_> {
         services: Vec<(At<Name>, RawService)>,
         plugins: &[(At<Name>, RawPlugin)],
         edge_region: &Name,
+        memory: Size,
     ) -> BTreeMap<Name, ServicePlan> {
         let plugins: Plugins<'_> = plugins
             .iter()
             .map(|(name, plugin)| (name.value.as_str(), plugin.config.as_ref()))
             .collect();
         let plans = services.into_iter().filter_map(|(name, raw)| {
-            let plan = self.service(&name.value, raw, &plugins, edge_region)?;
+            let plan = self.service(&name.value, raw, &plugins, edge_region, memory)?;
             Some((name.value, plan))
         });
         plans.collect()
@@ -41,6 +42,7 @@ impl Check<'_> {
         raw: RawService,
         plugins: &Plugins<'_>,
         edge_region: &Name,
+        memory: Size,
     ) -> Option<ServicePlan> {
         let attachments = self.attachments(name, &raw, plugins);
         let found = raw.dns.is_some()
@@ -51,6 +53,7 @@ impl Check<'_> {
         let instances = self.instances((name, &raw.spot), raw.instances, found, edge_region);
         let checks = self.checks(&raw.spot, raw.checks);
         let limits = self.limits(raw.limits);
+        let cache = self.caching(raw.cache, memory);
         let concurrency = concurrency(&raw.concurrency, self.findings)?;
         let mut hosts: Vec<_> = raw.hosts.value.into_iter().map(|at| at.value).collect();
         if hosts.is_empty() {
@@ -77,6 +80,7 @@ impl Check<'_> {
             checks,
             dns,
             limits,
+            cache,
             instances,
         })
     }

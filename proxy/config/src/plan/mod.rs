@@ -2,6 +2,7 @@
 //! consistent (names resolve, limits fit each other) and comparable, so that a reload can tell what
 //! changed. Must not know how it was written.
 
+mod cache;
 mod component;
 mod plugin;
 mod service;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use cache::{CachePlan, CachingPlan, DiskPlan};
 pub use component::ComponentPlan;
 pub use plugin::{PluginPlan, SecretPlan};
 pub use service::{
@@ -35,6 +37,8 @@ pub struct Plan {
     pub admin: AdminPlan,
     /// Application log and access log.
     pub log: LogPlan,
+    /// The memory for responses that are kept.
+    pub cache: CachePlan,
     /// Where clients are served, in the order of the file; never empty, and no two collide.
     pub listeners: Vec<ListenerPlan>,
     /// What is served; never empty. No two claim the same host and path prefix.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::cache::CachingPlan;
 use super::component::ComponentPlan;
 use super::world::{CheckPlan, DnsPlan, EjectionPlan};
 use crate::value::{
@@ -44,6 +45,8 @@ pub struct ServicePlan {
     pub dns: Option<DnsPlan>,
     /// Rate limits, in the order of the file; names differ.
     pub limits: Vec<LimitPlan>,
+    /// How its responses are kept; none: they are not.
+    pub cache: Option<CachingPlan>,
     /// Its servers; empty only if DNS tells of others or a component answers. Ids and addresses differ.
     pub instances: Vec<InstancePlan>,
 }

@@ -3,6 +3,7 @@
 //! or on other tables stays open for `check`.
 
 mod attachment;
+mod cache;
 mod component;
 mod edge;
 mod limiter;
@@ -11,6 +12,7 @@ mod service;
 mod world;
 
 pub(crate) use attachment::{RawOverride, RawWhen};
+pub(crate) use cache::{RawCache, RawCaching};
 pub(crate) use component::RawAnswerer;
 pub(crate) use edge::{RawAdmin, RawEdge, RawListener, RawLog, RawOrigin};
 pub(crate) use limiter::RawQuota;
@@ -29,6 +31,7 @@ pub(crate) struct RawFile {
     pub(crate) edge: RawEdge,
     pub(crate) admin: RawAdmin,
     pub(crate) log: RawLog,
+    pub(crate) cache: RawCache,
     pub(crate) listeners: Vec<RawListener>,
     pub(crate) services: Vec<(At<Name>, RawService)>,
     pub(crate) plugins: Vec<(At<Name>, RawPlugin)>,
@@ -42,6 +45,10 @@ impl Shape for RawFile {
             edge: fields.table("edge", "This proxy itself."),
             admin: fields.table("admin", "The admin API: status, metrics, reload, plugin swaps."),
             log: fields.table("log", "The application log and the access log."),
+            cache: fields.table(
+                "cache",
+                "The memory in which responses are kept, for services with a cache.",
+            ),
             listeners: fields.tables("listener", "Addresses on which clients are served."),
             services: fields.named(
                 "service",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::attachment::RawOverride;
+use super::cache::RawCaching;
 use super::component::RawAnswerer;
 use super::limiter::RawQuota;
 use super::world::{RawCheck, RawDns, RawEjection};
@@ -38,6 +39,7 @@ pub(crate) struct RawService {
     pub(crate) checks: Vec<RawCheck>,
     pub(crate) dns: Option<RawDns>,
     pub(crate) limits: Vec<RawLimit>,
+    pub(crate) cache: Option<RawCaching>,
     pub(crate) instances: Vec<RawInstance>,
     pub(crate) overrides: Vec<(At<Name>, RawOverride)>,
 }
@@ -83,6 +85,11 @@ impl Shape for RawService {
                 "Instances by the answers of DNS, beside those that are written here.",
             ),
             limits: fields.tables("limit", "Rate limits, checked before anything else."),
+            cache: fields.optional_table(
+                "cache",
+                "default_ttl = \"0s\"",
+                "Responses are kept, by RFC 9111, and given again; default: none is.",
+            ),
             instances: fields.tables("instance", "The servers behind the service."),
             overrides: fields.named(
                 "plugin",

@@ -6,6 +6,7 @@ use super::answer::Answer;
 use crate::chain::Ended;
 use crate::serve::guard::Pace;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use pingora_core::protocols::http::{HttpTask, ServerSession};
 use pingora_core::{Error, ErrorType, Result};
@@ -66,6 +67,11 @@ pub(in crate::serve) fn show(session: &mut Session, slot: &Slot, answer: Answer)
     put_in_front(session, slot, |hold| hold.answer = Some(answer));
 }
 
+/// From now on what is written of a response goes out at once.
+pub(in crate::serve) fn hasten(session: &mut Session, slot: &Slot) {
+    put_in_front(session, slot, |_| {});
+}
+
 /// The client's own session stands in front again.
 pub(in crate::serve) fn release(session: &mut Session, slot: &Slot) {
     if !std::mem::take(&mut slot.lock().in_front) {
@@ -104,6 +110,15 @@ impl Drop for Hold {
 }
 
 impl Hold {
+    /// What was gathered for one packet leaves now: who waits for more of a response that still comes reads
+    /// nothing of the client meanwhile, which is when the stream would let it go.
+    pub(super) fn hurry(&mut self) {
+        if self.inner.as_http1().is_some() {
+            // That the client is gone, the next write finds out.
+            let _ = self.inner.read_body_or_idle(true).now_or_never();
+        }
+    }
+
     /// What of these, and of what came before, may be written now.
     pub(super) fn due(&mut self, tasks: Vec<HttpTask>) -> Result<Vec<HttpTask>> {
         let Some(answer) = &mut self.answer else { return Ok(tasks) };

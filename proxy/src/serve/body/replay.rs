@@ -42,16 +42,23 @@ impl CustomSession for Hold {
         self.inner.drain_request_body().await
     }
 
-    async fn write_response_header(&mut self, head: Box<ResponseHeader>, _: bool) -> Result<()> {
-        self.inner.write_response_header(head).await
+    /// A response from the cache is written so, in place of tasks; as tasks, plugins see it.
+    async fn write_response_header(&mut self, head: Box<ResponseHeader>, end: bool) -> Result<()> {
+        self.response_duplex_vec(vec![HttpTask::Header(head, end)]).await.map(drop)
     }
 
-    async fn write_response_header_ref(&mut self, head: &ResponseHeader, _: bool) -> Result<()> {
-        self.inner.write_response_header_ref(head).await
+    async fn write_response_header_ref(&mut self, head: &ResponseHeader, end: bool) -> Result<()> {
+        self.write_response_header(Box::new(head.clone()), end).await
     }
 
     async fn write_body(&mut self, data: Bytes, end: bool) -> Result<()> {
-        self.inner.write_response_body(data, end).await
+        let task = match end && data.is_empty() {
+            true => HttpTask::Done,
+            false => HttpTask::Body(Some(data), end),
+        };
+        self.response_duplex_vec(vec![task]).await?;
+        self.hurry();
+        Ok(())
     }
 
     async fn write_trailers(&mut self, trailers: HeaderMap) -> Result<()> {

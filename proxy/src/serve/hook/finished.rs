@@ -2,6 +2,7 @@
 
 use crate::chain::Finished;
 use crate::fault::Fault;
+use crate::serve::caching::Caching;
 use crate::serve::ctx::Ctx;
 use crate::serve::message;
 use crate::shared::Shared;
@@ -17,6 +18,11 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
     ctx.retry = None;
     ctx.active = None;
     ctx.in_flight = None;
+    if ctx.renewal.is_some() {
+        // It has no client, and was told of with the one that it is for.
+        ctx.place = None;
+        return;
+    }
     let head = session.req_header();
     let failure = ctx.failure.as_ref();
     let written = session.response_written().map(|head| head.status.as_u16());
@@ -41,6 +47,7 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
         protocol: protocol(head.version),
         status: status(written, fault),
         fault,
+        cache: ctx.cache.as_ref().map(Caching::name),
         limit: failure.and_then(|failure| failure.limit.as_ref()).map(|limit| &*limit.name),
         plugin: failure.and_then(|failure| failure.plugin.as_deref()),
         attempts: ctx.attempts,

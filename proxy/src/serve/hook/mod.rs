@@ -1,5 +1,8 @@
 //! One file per step of a request's way, in its order.
 
+pub(super) mod cache_hit;
+pub(super) mod cache_lookup;
+pub(super) mod cache_store;
 pub(super) mod connected;
 pub(super) mod failed;
 mod failover;
@@ -11,7 +14,9 @@ pub(super) mod request_body;
 pub(super) mod response;
 pub(super) mod response_body;
 pub(super) mod retry;
+pub(super) mod to_upstream;
 pub(super) mod upstream_request;
+pub(super) mod upstream_response;
 pub(super) mod whole_request;
 
 use super::guard::Guard;

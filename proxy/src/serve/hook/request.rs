@@ -11,7 +11,7 @@ use crate::serve::ctx::{Ctx, Failure};
 use crate::serve::guard::{HeadLimits, Pace};
 use crate::serve::message;
 use crate::serve::request_id::RequestId;
-use crate::serve::{answer, trace};
+use crate::serve::{answer, renewal, trace};
 use crate::shared::Shared;
 use crate::snapshot::Service;
 use http::{Method, Version, header};
@@ -34,6 +34,9 @@ pub(in crate::serve) async fn run(
 ) -> Result<bool> {
     // From here on names are without the case that they came in, which Pingora keeps in a second map.
     message::with_parts(session.req_header_mut(), |_| ());
+    if renewal::adopt(session, ctx) {
+        return Ok(false);
+    }
     identify(session, ctx);
     trace::begin(session, ctx);
     if session.req_header().version == Version::HTTP_10 {

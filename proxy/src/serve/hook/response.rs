@@ -1,32 +1,30 @@
-//! The instance's head on its way to the client.
+//! A head on its way to the client: the instance's, or one that was kept.
 
-use super::upstream_request::wanted_upgrade;
-use super::{guard, outcome, response_body};
+use super::response_body;
 use crate::chain::{RequestMessage, ResponseContext, ResponseOutcome};
 use crate::fault::Fault;
+use crate::serve::caching::age;
 use crate::serve::ctx::{Ctx, Failure};
 use crate::serve::trace;
 use crate::shared::Shared;
+use hither_cache::{Cache, TAG_FIELDS};
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
+use pingora_cache::CachePhase;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
-use smallvec::SmallVec;
 
-/// Interim responses (1xx) that one request may bring; more is an attack on the client.
-const MAX_INTERIM: u8 = 16;
+/// RFC 9211.
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// Bytes of names and values. Common clients take 16 to 256 KiB.
-const MAX_HEAD: usize = 64 * 1024;
+/// Whether the response comes from the cache with no instance asked: then nobody but the hooks for it hears
+/// of an error.
+pub(in crate::serve) fn is_from_cache(session: &Session) -> bool {
+    let phases = [CachePhase::Hit, CachePhase::Stale, CachePhase::StaleUpdating];
+    phases.contains(&session.cache.phase())
+}
 
-const HOP_BY_HOP: [HeaderName; 4] = [
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::TE,
-];
-
-/// Takes the head over: hop-by-hop fields off, plugins asked, `Via` on.
+/// Makes the head ready: what the cache has to say on, plugins asked, `Via` on.
 pub(in crate::serve) fn run(
     shared: &Shared,
     session: &mut Session,
@@ -35,23 +33,14 @@ pub(in crate::serve) fn run(
 ) -> Result<()> {
     let switching = response.status == StatusCode::SWITCHING_PROTOCOLS;
     if response.status.is_informational() && !switching {
-        ctx.interim_responses += 1;
-        if ctx.interim_responses > MAX_INTERIM {
-            return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
-        }
         return Ok(());
     }
-    if !is_sound(response) || (switching && wanted_upgrade(session.req_header()).is_none()) {
-        return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
-    }
-    arrived(session, switching, ctx);
-    outcome::answered(ctx, response.status);
-    remove_hop_by_hop(response, switching);
+    tell_of_cache(session, response, ctx)?;
     if session.req_header().version == Version::HTTP_10 {
         // RFC 9112 section 6.1: chunks are for HTTP/1.1 alone; here the body ends with the connection.
         response.remove_header(&header::TRANSFER_ENCODING);
     }
-    ask_plugins(session.req_header(), response, ctx)?;
+    ask_plugins(session.req_header(), response, is_from_cache(session), ctx)?;
     response.append_header(header::VIA, HeaderValue::from_static("1.1 hither"))?;
     ctx.times.first_byte = Some(ctx.started.elapsed());
     trace::tell(response, ctx);
@@ -62,53 +51,30 @@ pub(in crate::serve) fn run(
     response_body::begin(shared, session, response, ctx)
 }
 
-/// What Pingora would pass on and a client must not be given: a status or a framing that is none, and a
-/// head that no client would take.
-fn is_sound(response: &ResponseHeader) -> bool {
-    let codings = response.headers.get_all(header::TRANSFER_ENCODING);
-    let chunked = codings.iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
-    let size: usize =
-        response.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    response.status.as_u16() <= 599 && chunked && size <= MAX_HEAD
-}
-
-fn arrived(session: &Session, switching: bool, ctx: &mut Ctx) {
-    ctx.answered = true;
-    ctx.times.app = ctx.attempt_started.map(|began| began.elapsed());
-    if let Some(deadlines) = &ctx.deadlines {
-        if switching { deadlines.open_tunnel() } else { deadlines.answered() }
-    }
-    if let Some(guard) = guard(session).filter(|_| switching) {
-        guard.open_tunnel();
-    }
-}
-
-fn remove_hop_by_hop(response: &mut ResponseHeader, switching: bool) {
-    if let Some(connection) = response.headers.get(header::CONNECTION).cloned() {
-        // The framing fields stay: Pingora reads the body by them and frames ours anew.
-        for option in connection.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii) {
-            if let Ok(name) = HeaderName::from_bytes(option)
-                && name != header::UPGRADE
-                && name != header::CONTENT_LENGTH
-                && name != header::TRANSFER_ENCODING
-            {
-                response.remove_header(&name);
-            }
+/// Age (RFC 9111 section 5.1), Cache-Status, and off what origins say to caches like this one alone.
+fn tell_of_cache(session: &Session, response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+    let Some(caching) = &mut ctx.cache else { return Ok(()) };
+    let validated = matches!(
+        session.cache.phase(),
+        CachePhase::Revalidated | CachePhase::RevalidatedNoCache(_)
+    );
+    if is_from_cache(session) || validated {
+        response.remove_header(&header::AGE);
+        if let Some(terms) = session.cache.maybe_cache_meta().and_then(Cache::terms) {
+            response.insert_header(header::AGE, age(terms).to_string())?;
         }
     }
-    let found: SmallVec<[HeaderName; 4]> =
-        response.headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
-    for name in &found {
+    for name in &TAG_FIELDS {
         response.remove_header(name);
     }
-    if !switching && response.headers.contains_key(header::UPGRADE) {
-        response.remove_header(&header::UPGRADE);
-    }
+    response.append_header(CACHE_STATUS, caching.tell(&session.cache))?;
+    Ok(())
 }
 
 fn ask_plugins(
     request: &RequestHeader,
     response: &mut ResponseHeader,
+    from_cache: bool,
     ctx: &mut Ctx,
 ) -> Result<()> {
     let Some(service) = ctx.sight.service().cloned() else { return Ok(()) };
@@ -121,6 +87,7 @@ fn ask_plugins(
         client: ctx.client,
         service: &service.name,
         edge: ctx.sight.edge(),
+        from_cache,
     };
     let outcome = service.chain.on_response(response, &context, &mut ctx.exchange);
     match outcome {

@@ -1,5 +1,6 @@
 //! The head that goes to the instance: nothing of the client's connection, all that we vouch for.
 
+use crate::serve::caching::Caching;
 use crate::serve::ctx::Ctx;
 use crate::serve::guard::is_token_byte;
 use crate::serve::message::with_parts;
@@ -54,7 +55,10 @@ pub(in crate::serve) fn run(
     let bodies = ctx.bodies.as_ref();
     let streamed = bodies.is_some_and(|bodies| bodies.request.is_some());
     let service = ctx.sight.service();
-    let read = service.is_some_and(|service| service.chain.may_read_response(&ctx.exchange));
+    let read = match ctx.cache.as_mut().and_then(Caching::asked) {
+        Some(asked) => asked.read,
+        None => service.is_some_and(|service| service.chain.may_read_response(&ctx.exchange)),
+    };
     with_parts(request, |parts| {
         if received != Version::HTTP_2 {
             make_origin_form(&mut parts.uri);

@@ -1,7 +1,11 @@
 //! How long one exchange may wait for its instance. Hooks say it and ask it while Pingora holds the
 //! stream, so it is shared and made of atomics. It knows no socket.
 
+use hither_cache::Ticket;
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::Context;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -25,6 +29,9 @@ pub(crate) struct Deadlines {
     at_last: AtomicU64,
     late: AtomicBool,
     reused: AtomicBool,
+    /// Whose readers more of the answer waits for.
+    brake: Mutex<Option<Arc<Ticket>>>,
+    braked: AtomicBool,
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -42,6 +49,8 @@ impl Deadlines {
             at_last: AtomicU64::new(u64::MAX),
             late: AtomicBool::new(false),
             reused: AtomicBool::new(false),
+            brake: Mutex::new(None),
+            braked: AtomicBool::new(false),
         }
     }
 
@@ -50,6 +59,23 @@ impl Deadlines {
         self.stage.store(ASKED, Ordering::Relaxed);
         self.at_last.store(u64::MAX, Ordering::Relaxed);
         self.reused.store(true, Ordering::Relaxed);
+        if self.braked.swap(false, Ordering::Relaxed) {
+            *self.brake.lock() = None;
+        }
+    }
+
+    /// From now on no more of the answer is taken while those who are given it are too far behind.
+    pub(in crate::serve) fn brake(&self, ticket: Arc<Ticket>) {
+        *self.brake.lock() = Some(ticket);
+        self.braked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether more of the answer may be taken now: none, or how far those are who are given it.
+    pub(super) fn poll_room(&self, cx: &Context<'_>) -> Option<u64> {
+        if !self.braked.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.brake.lock().as_ref()?.poll_room(cx)
     }
 
     /// The exchange begins. `first_byte` is counted from the last byte that the instance took to

@@ -44,6 +44,8 @@ pub(super) struct Wire {
     since: Instant,
     /// Bytes came that count, at a time that was not looked at.
     moved: bool,
+    /// How far those are who are given what is read, while they are waited for.
+    behind: Option<u64>,
 }
 
 impl Wire {
@@ -70,6 +72,7 @@ impl Wire {
             timer: LazyDeadline::default(),
             since: Instant::now(),
             moved: false,
+            behind: None,
         })
     }
 
@@ -78,6 +81,14 @@ impl Wire {
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(behind) = self.deadlines.poll_room(cx) {
+            // Their progress is what counts now, not the instance's.
+            if self.behind.replace(behind) != Some(behind) {
+                self.since = Instant::now();
+            }
+            return self.poll_late(cx);
+        }
+        self.moved |= self.behind.take().is_some();
         let polled = match &mut self.io {
             Io::Tcp(socket) => Pin::new(socket).poll_read(cx, out),
             Io::Inside(stream) => Pin::new(stream).poll_read(cx, out),
