@@ -18,7 +18,7 @@ pub(super) struct Entry {
     pub(super) primary: HashBinary,
     pub(super) url: HashBinary,
     pub(super) service: Arc<str>,
-    pub(super) tags: Box<[Box<str>]>,
+    pub(super) tags: Box<[String]>,
     /// Bytes of the file.
     size: u64,
     /// Its place in the order of use.
@@ -76,7 +76,7 @@ impl Index {
             primary: head.primary,
             url: head.url,
             service: head.service.as_str().into(),
-            tags: head.tags().iter().map(|tag| tag.as_str().into()).collect(),
+            tags: head.tags().into(),
             size,
             used: self.clock,
             until: head.until(),

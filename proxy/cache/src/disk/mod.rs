@@ -143,7 +143,7 @@ impl Gone<'_> {
             Gone::Service(service) => entry.service == *service,
             Gone::Tag(service, tag) => {
                 service.is_none_or(|service| service == entry.service)
-                    && entry.tags.clone().any(|own| own == *tag)
+                    && entry.tags.iter().any(|own| own == *tag)
             }
         }
     }
@@ -154,38 +154,18 @@ struct About<'a> {
     primary: HashBinary,
     url: HashBinary,
     service: &'a str,
-    tags: Tags<'a>,
-}
-
-/// Tags, in either of the ways in which they are kept.
-#[derive(Clone)]
-enum Tags<'a> {
-    Boxed(std::slice::Iter<'a, Box<str>>),
-    Owned(std::slice::Iter<'a, String>),
-}
-
-impl<'a> Iterator for Tags<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        match self {
-            Tags::Boxed(tags) => tags.next().map(|tag| &**tag),
-            Tags::Owned(tags) => tags.next().map(String::as_str),
-        }
-    }
+    tags: &'a [String],
 }
 
 impl Entry {
     fn about(&self) -> About<'_> {
-        let tags = Tags::Boxed(self.tags.iter());
-        About { primary: self.primary, url: self.url, service: &self.service, tags }
+        About { primary: self.primary, url: self.url, service: &self.service, tags: &self.tags }
     }
 }
 
 impl Head {
     fn about(&self) -> About<'_> {
-        let tags = Tags::Owned(self.tags().iter());
-        About { primary: self.primary, url: self.url, service: &self.service, tags }
+        About { primary: self.primary, url: self.url, service: &self.service, tags: self.tags() }
     }
 }
 
