@@ -3,7 +3,6 @@
 use super::{before, ok, origin, told};
 use crate::support::{HITHER, SOON, edge, instance};
 use hither_harness::{Hither, Http1, OriginProcess, RawOrigin, Request};
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -147,24 +146,27 @@ async fn a_gigabyte_passes_in_bounded_memory() {
     assert!(more < 64 << 20, "{more} bytes more");
 }
 
-#[tokio::test]
-async fn a_long_body_of_unknown_length_passes_in_bounded_memory_and_is_not_kept() {
-    const CHUNKS: usize = 2048;
-    let origin = RawOrigin::start(|mut connection| async move {
-        let mut chunk = String::new();
-        let _ = write!(chunk, "{:x}\r\n{}\r\n", 64 * 1024, "x".repeat(64 * 1024));
+/// An origin whose bodies have so many chunks of 64 KiB, and no length.
+async fn chunked(chunks: usize) -> RawOrigin {
+    RawOrigin::start(move |mut connection| async move {
+        let chunk = format!("{:x}\r\n{}\r\n", 64 * 1024, "x".repeat(64 * 1024));
         while connection.read_request().await?.is_some() {
-            connection
-                .write(format!("HTTP/1.1 200 OK\r\n{FRESH}transfer-encoding: chunked\r\n\r\n"))
-                .await?;
-            for _ in 0..CHUNKS {
+            let head = format!("HTTP/1.1 200 OK\r\n{FRESH}transfer-encoding: chunked\r\n\r\n");
+            connection.write(head).await?;
+            for _ in 0..chunks {
                 connection.write(&chunk).await?;
             }
             connection.write("0\r\n\r\n").await?;
         }
         Ok(())
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_long_body_of_unknown_length_passes_in_bounded_memory_and_is_not_kept() {
+    const CHUNKS: usize = 2048;
+    let origin = chunked(CHUNKS).await;
     let settings = "[service.web.cache]\nmax_object = \"1MiB\"";
     let edge = edge(settings, &instance("one", origin.address(), "")).await;
     let before = edge.program().peak_rss();
@@ -183,19 +185,7 @@ async fn a_long_body_of_unknown_length_passes_in_bounded_memory_and_is_not_kept(
 #[tokio::test]
 async fn a_slow_client_holds_back_what_cannot_be_kept_and_is_given_all_of_it() {
     const CHUNKS: usize = 512;
-    let origin = RawOrigin::start(|mut connection| async move {
-        let chunk = format!("{:x}\r\n{}\r\n", 64 * 1024, "x".repeat(64 * 1024));
-        while connection.read_request().await?.is_some() {
-            let head = format!("HTTP/1.1 200 OK\r\n{FRESH}transfer-encoding: chunked\r\n\r\n");
-            connection.write(head).await?;
-            for _ in 0..CHUNKS {
-                connection.write(&chunk).await?;
-            }
-            connection.write("0\r\n\r\n").await?;
-        }
-        Ok(())
-    })
-    .await;
+    let origin = chunked(CHUNKS).await;
     let settings = "[service.web.cache]\nmax_object = \"1MiB\"";
     let edge = edge(settings, &instance("one", origin.address(), "")).await;
     let before = edge.program().peak_rss();
