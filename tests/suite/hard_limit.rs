@@ -66,8 +66,10 @@ impl Scene {
     /// The configuration of a turn: the third origin comes and goes, and so do the broken ones, the
     /// soft limit changes, the hard limit never.
     fn config(&self, turn: usize) -> String {
+        // All of them come from one address, and quickly.
+        let listener = format!("{LISTENER}new_connections_per_client = \"1000000/s\"\n");
         let mut config = format!(
-            "{LISTENER}[service.web]\n[service.web.concurrency]\nsoft_limit = {}\nhard_limit = {HARD}\n\
+            "{listener}[service.web]\n[service.web.concurrency]\nsoft_limit = {}\nhard_limit = {HARD}\n\
              [service.web.queue]\nmax_waiting = 1000\ntimeout = \"60s\"\nshed_after = \"600s\"\n\
              [service.web.retry]\nattempts = 5\nbudget = \"100%\"\n",
             1 + turn % HARD,
