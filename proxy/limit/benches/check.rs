@@ -54,6 +54,29 @@ fn keyed(criterion: &mut Criterion) {
     }
 }
 
+/// One read of as much memory as a million keys take, each from where the one before says: what a check at that
+/// size cannot be quicker than on this machine.
+fn memory(criterion: &mut Criterion) {
+    /// A cache line.
+    #[derive(Clone, Copy)]
+    #[repr(align(64))]
+    struct Line(usize);
+
+    let mut order: Vec<usize> = (0..(24 << 20) / size_of::<Line>()).collect();
+    fastrand::Rng::with_seed(1).shuffle(&mut order);
+    let mut lines = vec![Line(0); order.len()];
+    for (here, next) in order.iter().zip(order.iter().cycle().skip(1)) {
+        lines[*here] = Line(*next);
+    }
+    let mut place = 0;
+    criterion.bench_function("one_read_of_24_mib", |bencher| {
+        bencher.iter(|| {
+            place = lines[place].0;
+            place
+        });
+    });
+}
+
 /// A request with values of usual lengths.
 struct Asked(IpAddr);
 
@@ -91,5 +114,5 @@ fn service(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, direct, keyed, service);
+criterion_group!(benches, direct, memory, keyed, service);
 criterion_main!(benches);

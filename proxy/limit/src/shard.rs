@@ -92,28 +92,25 @@ impl Shard {
         self.buckets.get(bucket).is_some_and(|b| b.0.iter().any(|slot| slot.mark == mark))
     }
 
-    /// A place for a key: in the emptier of its buckets, else in one whose occupant can move to
-    /// that one's other bucket.
+    /// A place for a key: in the first of its buckets that has one, so that most keys are found without a look at
+    /// another cache line, else in one whose occupant can move to that one's other bucket.
     fn room(&mut self, mark: u64, now: u64) -> Option<(usize, usize)> {
         let (first, second) = homes(mark, self.buckets.len());
-        let (in_first, in_second) = (self.free(first, now), self.free(second, now));
-        match (in_first, in_second) {
-            (Some((_, a)), Some((slot, b))) if b > a => Some((second, slot)),
-            (Some((slot, _)), _) => Some((first, slot)),
-            (None, Some((slot, _))) => Some((second, slot)),
-            (None, None) if now < self.full_until => None,
-            (None, None) => {
-                self.make_room(first, now, MOVES).or_else(|| self.make_room(second, now, MOVES))
-            }
+        if let Some(slot) = self.free(first, now) {
+            return Some((first, slot));
         }
+        if let Some(slot) = self.free(second, now) {
+            return Some((second, slot));
+        }
+        if now < self.full_until {
+            return None;
+        }
+        self.make_room(first, now, MOVES).or_else(|| self.make_room(second, now, MOVES))
     }
 
-    /// A slot of the bucket that is free or whose key has fully refilled, and how many such.
-    fn free(&self, bucket: usize, now: u64) -> Option<(usize, usize)> {
-        let slots = &self.buckets.get(bucket)?.0;
-        let mut idle = (0..SLOTS).filter(|slot| slots[*slot].tat <= now);
-        let slot = idle.next()?;
-        Some((slot, 1 + idle.count()))
+    /// A slot of the bucket that is free or whose key has fully refilled.
+    fn free(&self, bucket: usize, now: u64) -> Option<usize> {
+        self.buckets.get(bucket)?.0.iter().position(|slot| slot.tat <= now)
     }
 
     /// Empties a slot of a full bucket by moving its key to that key's other bucket, where, at
@@ -124,7 +121,7 @@ impl Shard {
             let (first, second) = homes(slot.mark, self.buckets.len());
             let other = if first == bucket { second } else { first };
             let free = match self.free(other, now) {
-                Some((free, _)) => Some(free),
+                Some(free) => Some(free),
                 None if moves > 1 => self.make_room(other, now, moves - 1).map(|(_, free)| free),
                 None => None,
             };
