@@ -69,26 +69,6 @@ impl Shared {
         }
     }
 
-    /// Purges what any service keeps of a URL. How many responses that were.
-    ///
-    /// # Errors
-    /// It is no URL with a host.
-    pub(crate) fn purge_url(&self, url: &str) -> Result<u64, String> {
-        let wrong = || format!("{url:?} is not a URL as http://HOST/PATH");
-        let uri: http::Uri = url.parse().map_err(|_| wrong())?;
-        let (scheme, authority) = uri.scheme_str().zip(uri.authority()).ok_or_else(wrong)?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes();
-        let snapshot = self.snapshot();
-        // Plugins may have it served by another service than its host and path say.
-        let caching = snapshot.services.iter().filter(|service| service.cache.is_some());
-        let purged = caching.map(|service| {
-            let authority = authority.as_str();
-            let target = Target { service: &service.name, scheme, authority, path, more: b"" };
-            self.cache.purge(&Purge::Url(target.hash()))
-        });
-        Ok(purged.sum())
-    }
-
     /// How a connection of this listener is waited for.
     pub(crate) fn patience(&self, listener: &str) -> Patience {
         self.snapshot.load().listener(listener).map_or(PARTING, |rules| rules.patience)
@@ -106,4 +86,25 @@ impl Shared {
     pub(crate) fn rng(&self) -> Rng {
         Rng::with_seed(fastrand::u64(..))
     }
+}
+
+/// Purges what these services keep of a URL. How many responses that were.
+///
+/// # Errors
+/// It is no URL with a host.
+pub(crate) fn purge_url<'a>(
+    cache: &Cache,
+    services: impl Iterator<Item = &'a str>,
+    url: &str,
+) -> Result<u64, String> {
+    let wrong = || format!("{url:?} is not a URL as http://HOST/PATH");
+    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
+    let (scheme, authority) = uri.scheme_str().zip(uri.authority()).ok_or_else(wrong)?;
+    let (authority, path) = (authority.as_str(), uri.path_and_query());
+    let path = path.map_or("/", |path| path.as_str()).as_bytes();
+    let purged = services.map(|service| {
+        let target = Target { service, scheme, authority, path, more: b"" };
+        cache.purge(&Purge::Url(target.hash()))
+    });
+    Ok(purged.sum())
 }

@@ -35,8 +35,8 @@
 //!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a file that Hither loads as it is.
 //! A plugin imports a capability exactly when it calls [`log`], [`metrics`], [`store`], [`instances`],
-//! [`limits`], [`secrets`], [`http`] or [`cache_control`]; the operator grants it by that name. On any other target those calls go to the [`test`]
-//! module's fake host, so that hooks run under plain `cargo test`.
+//! [`limits`], [`secrets`], [`http`] or [`cache_control`]; the operator grants it by that name. On any other
+//! target those calls go to the [`test`] module's fake host, so that hooks run under plain `cargo test`.
 
 // The generated code names this crate by its name, from inside as from outside.
 extern crate self as hither_plugin;

@@ -1,5 +1,5 @@
 //! What a plugin is lent on the bench: its log goes to standard error, its metrics nowhere, no service has
-//! an instance or can be called, and no limiter counts.
+//! an instance or can be called, no limiter counts, and nothing is cached.
 
 use std::sync::Arc;
 
@@ -38,6 +38,14 @@ impl Environment for Bench {
 
     fn peek(&self, _: &str, _: &[u8], _: u32) -> Option<Charged> {
         None
+    }
+
+    fn purge_tag(&self, _: &str, _: &str) -> u64 {
+        0
+    }
+
+    fn purge_url(&self, _: &str, _: &str) -> Result<u64, String> {
+        Ok(0)
     }
 
     /// Never asked: on the bench no service is granted, so every call is denied before.

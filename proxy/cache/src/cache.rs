@@ -1,5 +1,7 @@
 //! The cache of a process: store, memory of what is not kept, and turns, which live as long as it does.
 
+use crate::ask::Ask;
+use crate::at_hand::AtHand;
 use crate::disk::{Disk, DiskFigures, DiskOptions, Gone};
 use crate::lock::Turns;
 use crate::object::Hit;
@@ -7,7 +9,7 @@ use crate::passes::Passes;
 use crate::store::Store;
 use crate::terms::Terms;
 use crate::ticket::Ticket;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 use pingora_cache::key::{CacheHashKey, HashBinary};
 use pingora_cache::lock::CacheKeyLockImpl;
@@ -16,7 +18,7 @@ use pingora_http::ResponseHeader;
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long a request waits for another's fetch of a URL whose answers have been kept lately, and
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -92,6 +94,19 @@ impl Cache {
         self.store.has_room(bytes)
     }
 
+    /// What is kept for a request, where that can be given at once, as it is. `more`: fields that a plugin has it
+    /// depend on. It looks at the first variant alone.
+    pub fn at_hand(
+        &self,
+        primary: &HashBinary,
+        ask: &Ask,
+        more: &[HeaderName],
+        request: &HeaderMap,
+        now: Instant,
+    ) -> Option<AtHand> {
+        AtHand::of(self.store.first(primary)?, ask, more, request, now)
+    }
+
     /// Lets a request have to do with the cache. `waits`: it may wait for another's fetch.
     pub fn enable(&'static self, request: &mut HttpCache, primary: &HashBinary, waits: bool) {
         let mut overrides = CacheOptionOverrides::default();
@@ -154,7 +169,21 @@ impl Cache {
         disk.purge(gone, &|primary, key| self.store.has(primary, key))
     }
 
-    /// Removes what was kept. How many responses that were.
+    /// About how many responses bear a tag: the most that are in memory, by their URLs, or on disk.
+    pub fn tagged(&self, tag: &str) -> usize {
+        let on_disk = self.store.disk.get().map_or(0, |disk| disk.tagged(tag));
+        self.store.tagged(tag).max(on_disk)
+    }
+
+    /// Removes the files of all that was purged, so that not even a crash brings anything back. Waits for the
+    /// disk, so it is not for a thread that serves requests.
+    pub fn settle(&self) {
+        if let Some(disk) = self.store.disk.get() {
+            disk.settle();
+        }
+    }
+
+    /// Removes what was kept: nobody is given it from now on. How many responses that were.
     pub fn purge(&self, what: &Purge<'_>) -> u64 {
         let on_disk = self.purge_disk(&match *what {
             Purge::Url(url) => Gone::Place(url),
@@ -166,9 +195,8 @@ impl Cache {
             Purge::Service(service) => {
                 self.store.purge_where(&|object| &*object.service == *service)
             }
-            Purge::Tag(service, tag) => self.store.purge_where(&|object| {
+            Purge::Tag(service, tag) => self.store.purge_tag(tag, &|object| {
                 service.is_none_or(|service| &*object.service == service)
-                    && object.terms.tags.iter().any(|own| &**own == *tag)
             }),
         };
         on_disk + in_memory
@@ -198,11 +226,11 @@ impl Cache {
     /// What tells its variants apart, for this request; `more` is what a plugin adds.
     pub fn variant(
         meta: &CacheMeta,
-        more: &[http::HeaderName],
+        more: &[HeaderName],
         request: &HeaderMap,
     ) -> Option<HashBinary> {
-        let vary = Cache::terms(meta).map(|terms| &terms.vary[..]).unwrap_or_default();
-        crate::key::variant(vary.iter().chain(more), request)
+        let terms = Cache::terms(meta)?;
+        crate::at_hand::variant(terms, more, request)
     }
 
     /// The hash of a key's bytes.

@@ -4,6 +4,7 @@
 use http::{HeaderMap, HeaderName};
 use pingora_cache::VarianceBuilder;
 use pingora_cache::key::{HashBinary, hash_key};
+use smallvec::SmallVec;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug)]
@@ -21,39 +22,34 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// The key: each part with its length, so that no two targets have the same.
-    pub fn bytes(&self) -> Vec<u8> {
-        let authority = authority(self.scheme, self.authority);
-        let parts: [&[u8]; 5] = [
-            self.service.as_bytes(),
-            self.scheme.as_bytes(),
-            authority.as_bytes(),
-            self.path,
-            self.more,
-        ];
-        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
-        for part in parts {
+    /// The key, in 128 bits: each part with its length, so that no two targets have the same.
+    pub fn hash(&self) -> HashBinary {
+        let authority = without_default_port(self.scheme, self.authority);
+        let mut bytes: SmallVec<[u8; 256]> = SmallVec::new();
+        let mut push = |part: &[u8]| {
             let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
             bytes.extend_from_slice(&length.to_be_bytes());
+            let begin = bytes.len();
             bytes.extend_from_slice(part);
+            begin..bytes.len()
+        };
+        push(self.service.as_bytes());
+        push(self.scheme.as_bytes());
+        let host = push(authority.as_bytes());
+        push(self.path);
+        push(self.more);
+        // Host names have no case (RFC 9110 section 4.2.3).
+        if let Some(host) = bytes.get_mut(host) {
+            host.make_ascii_lowercase();
         }
-        bytes
-    }
-
-    /// The same in 128 bits.
-    pub fn hash(&self) -> HashBinary {
-        hash_key(self.bytes())
+        hash_key(&bytes)
     }
 }
 
-/// Host names have no case, and a default port is none (RFC 9110 section 4.2.3).
-fn authority(scheme: &str, authority: &str) -> String {
+/// A default port is none (RFC 9110 section 4.2.3).
+fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
     let port = if scheme == "https" { ":443" } else { ":80" };
-    let lower = authority.to_ascii_lowercase();
-    match lower.strip_suffix(port) {
-        Some(host) if !host.is_empty() => host.to_owned(),
-        _ => lower,
-    }
+    authority.strip_suffix(port).filter(|host| !host.is_empty()).unwrap_or(authority)
 }
 
 /// What tells one variant from another: the values of the fields in `names` (RFC 9111 section 4.1). None

@@ -15,11 +15,14 @@
 //! | what does an unsafe request make invalid? | `unsafe_method` |
 //! | what is the client told of it (RFC 9211)? | `told` |
 //!
+//! Most hits are `at_hand`: they need nothing of that, and are given at once.
+//!
 //! What is kept lies in `store` (moka) as `object`s with a `body`; `passes` remembers what is not kept,
 //! `lock` whose turn it is to fetch. It must not know plugins, services' configuration or the admin API:
 //! what it needs of a request rides in a [`Ticket`].
 
 mod ask;
+mod at_hand;
 mod body;
 mod cache;
 mod condition;
@@ -27,6 +30,7 @@ mod control;
 mod disk;
 mod key;
 mod lock;
+mod marks;
 mod object;
 mod page;
 mod passes;
@@ -38,6 +42,7 @@ mod told;
 mod unsafe_method;
 
 pub use ask::{Ask, Pass};
+pub use at_hand::AtHand;
 pub use cache::{Cache, Purge, Renewal};
 pub use condition::{may_be_cut, not_modified, update};
 pub use control::{CDN_CACHE_CONTROL, Directives, Wants};

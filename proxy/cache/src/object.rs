@@ -1,6 +1,7 @@
 //! One stored response, and Pingora's ways to read it and to write it.
 
 use crate::body::{Body, Cut, Reader, Stopped};
+use crate::marks::Mark;
 use crate::store::{OpenFill, Store};
 use crate::terms::{Terms, content_length};
 use async_trait::async_trait;
@@ -18,6 +19,8 @@ use std::time::{Instant, SystemTime};
 
 /// What an entry costs beside its head and body.
 const OVERHEAD: u64 = 512;
+/// What a tag costs beside its text: it is also found by it.
+const TAG_OVERHEAD: usize = 64;
 
 /// A stored response.
 #[derive(Clone, Debug)]
@@ -54,6 +57,16 @@ impl Object {
         meta
     }
 
+    /// By what it is found beside `primary`, under which it lies.
+    pub(crate) fn marks(&self, primary: HashBinary) -> impl Iterator<Item = Mark<'_>> {
+        let url = (self.url != primary).then_some(Mark::Key(self.url));
+        url.into_iter().chain(self.terms.tags.iter().map(|tag| Mark::Tag(tag)))
+    }
+
+    pub(crate) fn bears(&self, tag: &str) -> bool {
+        self.terms.tags.iter().any(|own| **own == *tag)
+    }
+
     pub(crate) fn hit(&self) -> Box<Hit> {
         Box::new(Hit(Reader::new(&self.body)))
     }
@@ -61,7 +74,7 @@ impl Object {
     /// How much memory it takes with a body of so many bytes.
     pub(crate) fn weigh(head: &ResponseHeader, terms: &Terms, body: u64) -> u64 {
         let fields: usize = head.headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 64).sum();
-        let tags: usize = terms.tags.iter().map(|tag| tag.len() + 16).sum();
+        let tags: usize = terms.tags.iter().map(|tag| tag.len() + TAG_OVERHEAD).sum();
         OVERHEAD + body + (fields + tags) as u64
     }
 }

@@ -4,8 +4,9 @@
 use crate::body::{Body, Room};
 use crate::disk::record::{Head, Place};
 use crate::disk::{Disk, Gone};
+use crate::marks::Mark;
 use crate::object::{Fill, Object};
-use crate::page::{Aliases, Pages, WEIGHT_UNIT, pages, purge_page};
+use crate::page::{Page, PageMarks, Pages, WEIGHT_UNIT, pages, purge_page, weigh_in};
 use crate::passes::Passes;
 use crate::terms::Terms;
 use crate::ticket::{Class, Ticket};
@@ -18,7 +19,6 @@ use pingora_cache::storage::{HitHandler, MissHandler, PurgeOutcome, PurgeTarget,
 use pingora_cache::trace::SpanHandle;
 use pingora_cache::{CacheKey, CacheMeta, Storage};
 use pingora_core::{Error, ErrorType, Result};
-use smallvec::SmallVec;
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,7 +48,7 @@ struct Fills {
 /// All that is kept.
 pub(crate) struct Store {
     pages: RwLock<Pages>,
-    aliases: Aliases,
+    marks: PageMarks,
     fills: Mutex<Fills>,
     next_tag: AtomicU64,
     room: Arc<Room>,
@@ -62,10 +62,9 @@ const WORTH_A_FILE: Duration = Duration::from_secs(10);
 
 impl Store {
     pub(crate) fn new(memory: u64, passes: &'static Passes) -> Store {
-        let aliases = Aliases::default();
         Store {
-            pages: RwLock::new(pages(memory, &aliases)),
-            aliases,
+            pages: RwLock::new(pages(memory)),
+            marks: PageMarks::default(),
             fills: Mutex::default(),
             next_tag: AtomicU64::new(1),
             room: Room::new(open_share(memory)),
@@ -80,9 +79,9 @@ impl Store {
         if current.policy().max_capacity() == Some(memory / WEIGHT_UNIT) {
             return;
         }
-        let next = pages(memory, &self.aliases);
-        for (primary, page) in current.iter() {
-            next.insert(*primary, page);
+        let next = pages(memory);
+        for (_, page) in current.iter() {
+            weigh_in(&next, &page);
         }
         self.room.resize(open_share(memory));
         *current = next;
@@ -106,25 +105,21 @@ impl Store {
         self.room.has(bytes)
     }
 
+    /// The response at a key that needs no variant to be told.
+    pub(crate) fn first(&self, primary: &HashBinary) -> Option<Arc<Object>> {
+        self.pages.read().get(primary)?.get(primary)
+    }
+
     fn find(&self, key: &CacheKey) -> Option<Arc<Object>> {
         let page = self.pages.read().get(&key.primary_bin())?;
-        let objects = page.objects.lock();
-        objects.get(&key.combined_bin()).cloned()
+        page.get(&key.combined_bin())
     }
 
     fn put(&self, key: HashBinary, primary: HashBinary, object: Object) {
-        if object.url != primary {
-            let mut aliases = self.aliases.lock();
-            let places = aliases.entry(object.url).or_default();
-            if !places.contains(&primary) {
-                places.push(primary);
-            }
-        }
         let pages = self.pages.read();
-        let page = pages.get_with(primary, Arc::default);
-        page.put(key, primary, Arc::new(object));
-        // In again, since it weighs more now.
-        pages.insert(primary, page);
+        let page = pages.get_with(primary, || Page::new(primary, self.marks.clone()));
+        page.put(key, Arc::new(object));
+        weigh_in(&pages, &page);
     }
 
     /// All of it has come: it is kept, unless it was purged meanwhile.
@@ -180,7 +175,7 @@ impl Store {
     /// Whether memory has a response.
     pub(crate) fn has(&self, primary: &HashBinary, key: &HashBinary) -> bool {
         let page = self.pages.read().get(primary);
-        page.is_some_and(|page| page.objects.lock().contains_key(key))
+        page.is_some_and(|page| page.get(key).is_some())
     }
 
     /// Nobody finds it any more.
@@ -200,24 +195,40 @@ impl Store {
 
     /// Removes what was kept of a URL. How many responses that were.
     pub(crate) fn purge_url(&self, url: HashBinary) -> u64 {
-        let mut places: SmallVec<[HashBinary; 2]> = SmallVec::from_slice(&[url]);
-        places.extend(self.aliases.lock().get(&url).cloned().unwrap_or_default());
-        let fits = |object: &Object, primary| object.url == url || primary == url;
-        self.purge_fills(&|fill| fits(&fill.object, fill.primary));
+        let at_url = |object: &Object, primary| object.url == url || primary == url;
+        self.purge_fills(&|fill| at_url(&fill.object, fill.primary));
+        // Under its own key all of it.
+        let own = self.purge_page(url, &|_| true);
+        own + self.purge_marked(Mark::Key(url), &|object| object.url == url)
+    }
+
+    /// Removes what bears a tag and `also` says. How many responses that were.
+    pub(crate) fn purge_tag(&self, tag: &str, also: &dyn Fn(&Object) -> bool) -> u64 {
+        let gone = |object: &Object| object.bears(tag) && also(object);
+        self.purge_fills(&|fill| gone(&fill.object));
+        self.purge_marked(Mark::Tag(tag), &gone)
+    }
+
+    /// How many keys something is kept under that bears a tag.
+    pub(crate) fn tagged(&self, tag: &str) -> usize {
+        self.marks.lock().at(Mark::Tag(tag)).count()
+    }
+
+    fn purge_marked(&self, mark: Mark<'_>, gone: &dyn Fn(&Object) -> bool) -> u64 {
+        let places: Vec<HashBinary> = self.marks.lock().at(mark).collect();
+        places.into_iter().map(|place| self.purge_page(place, gone)).sum()
+    }
+
+    fn purge_page(&self, place: HashBinary, gone: &dyn Fn(&Object) -> bool) -> u64 {
         let pages = self.pages.read();
-        let purge = |place| {
-            pages
-                .get(&place)
-                .map_or(0, |page| purge_page(&pages, place, &page, &|object| fits(object, place)))
-        };
-        places.into_iter().map(purge).sum()
+        pages.get(&place).map_or(0, |page| purge_page(&pages, &page, gone))
     }
 
     /// Removes what was kept that `gone` says. How many responses that were. Looks at each one.
     pub(crate) fn purge_where(&self, gone: &dyn Fn(&Object) -> bool) -> u64 {
         self.purge_fills(&|fill| gone(&fill.object));
         let pages = self.pages.read().clone();
-        pages.iter().map(|(place, page)| purge_page(&pages, *place, &page, gone)).sum()
+        pages.iter().map(|(_, page)| purge_page(&pages, &page, gone)).sum()
     }
 
     fn purge_fills(&self, gone: &dyn Fn(&OpenFill) -> bool) {
@@ -246,9 +257,8 @@ impl Store {
     fn forget_in_memory(&self, primary: HashBinary, place: HashBinary) -> bool {
         let pages = self.pages.read();
         let Some(page) = pages.get(&primary) else { return false };
-        let found = page.objects.lock().get(&place).cloned();
-        found.is_some_and(|found| {
-            purge_page(&pages, primary, &page, &|object| Arc::ptr_eq(&object.body, &found.body)) > 0
+        page.get(&place).is_some_and(|found| {
+            purge_page(&pages, &page, &|object| Arc::ptr_eq(&object.body, &found.body)) > 0
         })
     }
 }

@@ -34,6 +34,12 @@ impl Environment for Silence {
     fn peek(&self, _: &str, _: &[u8], _: u32) -> Option<Charged> {
         None
     }
+    fn purge_tag(&self, _: &str, _: &str) -> u64 {
+        0
+    }
+    fn purge_url(&self, _: &str, _: &str) -> Result<u64, String> {
+        Ok(0)
+    }
     fn call(&self, _: HttpCall) -> HttpFuture {
         Box::pin(async { Err(HttpError::Timeout) })
     }

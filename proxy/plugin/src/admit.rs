@@ -163,7 +163,6 @@ impl Surface {
             match meaning(name) {
                 Meaning::Types | Meaning::InertWasi => {}
                 Meaning::Capability(capability) => needed.push(capability),
-                Meaning::Later => problems.push(Problem::CapabilityNotServed(bounded(name))),
                 Meaning::OtherVersion => problems.push(Problem::OtherVersion(bounded(name))),
                 Meaning::Wasi => wasi.push(bounded(name)),
                 Meaning::Lifecycle | Meaning::Hook(_) | Meaning::Unknown | Meaning::Foreign => {
@@ -212,7 +211,7 @@ impl Surface {
                 Meaning::Lifecycle => lifecycle = true,
                 Meaning::Hook(hook) => hooks.insert(hook),
                 Meaning::OtherVersion => problems.push(Problem::OtherVersion(bounded(name))),
-                Meaning::Unknown | Meaning::Capability(_) | Meaning::Later => {
+                Meaning::Unknown | Meaning::Capability(_) => {
                     problems.push(Problem::UnknownExport(bounded(name)));
                 }
                 // A toolchain may export its own things beside the hooks; nobody calls them.
@@ -255,14 +254,14 @@ mod tests {
     #[test]
     fn every_problem_is_told_at_once() {
         let imports = [
-            "hither:plugin/cache-control@0.1.0",
+            "hither:plugin/cache-control@0.2.0",
             "wasi:http/outgoing-handler@0.2.0",
             "wasi:io/streams@0.2.0",
             "acme:x/y",
         ];
         let exports = ["hither:plugin/nonsense@0.1.0", "hither:plugin/routing@0.2.0"];
         let error = surface(&imports, &exports).check(&[]).unwrap_err().to_string();
-        for part in ["cache-control@0.1.0", "wasi:http", "acme:x/y", "nonsense", "another version"]
+        for part in ["cache-control@0.2.0", "wasi:http", "acme:x/y", "nonsense", "another version"]
         {
             assert!(error.contains(part), "{part} is missing in {error}");
         }

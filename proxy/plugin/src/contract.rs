@@ -14,6 +14,7 @@ wasmtime::component::bindgen!({
             import hither:plugin/store@0.1.0;
             import hither:plugin/instances@0.1.0;
             import hither:plugin/limits@0.1.0;
+            import hither:plugin/cache-control@0.1.0;
             import hither:plugin/secrets@0.1.0;
             import hither:plugin/http@0.1.0;
             export hither:plugin/lifecycle@0.1.0;

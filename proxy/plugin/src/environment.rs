@@ -36,6 +36,17 @@ pub trait Environment: Send + Sync + 'static {
     /// What [`Environment::take`] would say, without taking any.
     fn peek(&self, limiter: &str, key: &[u8], cost: u32) -> Option<Charged>;
 
+    /// Purges what is kept with a tag for the services that the plugin is attached to. How many responses
+    /// that were, or about how many, where that is so many that they are purged beside the call.
+    fn purge_tag(&self, plugin: &str, tag: &str) -> u64;
+
+    /// Purges what is kept of a URL for the services that the plugin is attached to. How many responses
+    /// that were.
+    ///
+    /// # Errors
+    /// Why it is no URL, in words for the plugin's author.
+    fn purge_url(&self, plugin: &str, url: &str) -> Result<u64, String>;
+
     /// Calls a service. The call ends when it is dropped; nothing of it may block.
     fn call(&self, call: HttpCall) -> HttpFuture;
 }

@@ -86,8 +86,6 @@ pub enum Problem {
     Preview1,
     /// It imports something that no host of this contract has.
     UnknownImport(String),
-    /// It imports a capability that is in the contract but not served.
-    CapabilityNotServed(String),
     /// It exports a hook that is in the contract but not served.
     HookNotServed(String),
     /// It imports `http`, so it waits, and exports hooks in which nobody may.
@@ -126,9 +124,6 @@ impl fmt::Display for Problem {
                  `hither plugin build` makes a plugin of it",
             ),
             Self::UnknownImport(name) => write!(f, "it imports `{name}`, which no plugin gets"),
-            Self::CapabilityNotServed(name) => {
-                write!(f, "it imports `{name}`, which this version does not serve yet")
-            }
             Self::HookNotServed(name) => {
                 write!(f, "it exports `{name}`, a hook which this version does not serve yet")
             }

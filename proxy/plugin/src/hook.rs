@@ -156,35 +156,28 @@ pub enum Capability {
     Instances,
     /// `limits`: charging limiters and looking at them.
     Limits,
+    /// `cache-control`: purging what is kept.
+    CacheControl,
     /// `secrets`: signing with and comparing what the guest never sees.
     Secrets,
     /// `http`: calls to granted services; whoever imports it waits.
     Http,
 }
 
-/// A word in `grants` that names no served capability.
+/// A word in `grants` that names no capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownCapability {
-    /// It is in the contract, but this version does not serve it.
-    #[error("capability `{0}` is not served yet; served are {served}", served = served())]
-    NotServed(String),
-    /// It is not in the contract.
-    #[error("no capability is called `{0}`; there are {served}", served = served())]
-    Unknown(String),
-}
-
-fn served() -> String {
-    Capability::ALL.map(Capability::name).join(", ")
-}
+#[error("no capability is called `{0}`; there are {all}", all = Capability::ALL.map(Capability::name).join(", "))]
+pub struct UnknownCapability(pub String);
 
 impl Capability {
-    /// Every served capability.
-    pub const ALL: [Self; 7] = [
+    /// Every capability.
+    pub const ALL: [Self; 8] = [
         Self::Log,
         Self::Metrics,
         Self::Store,
         Self::Instances,
         Self::Limits,
+        Self::CacheControl,
         Self::Secrets,
         Self::Http,
     ];
@@ -197,6 +190,7 @@ impl Capability {
             Self::Store => "store",
             Self::Instances => "instances",
             Self::Limits => "limits",
+            Self::CacheControl => "cache-control",
             Self::Secrets => "secrets",
             Self::Http => "http",
         }
@@ -213,18 +207,10 @@ impl FromStr for Capability {
     type Err = UnknownCapability;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(found) = Self::ALL.into_iter().find(|capability| capability.name() == text) {
-            return Ok(found);
-        }
-        Err(if LATER_CAPABILITIES.contains(&text) {
-            UnknownCapability::NotServed(text.to_owned())
-        } else {
-            UnknownCapability::Unknown(text.to_owned())
-        })
+        let found = Self::ALL.into_iter().find(|capability| capability.name() == text);
+        found.ok_or_else(|| UnknownCapability(text.to_owned()))
     }
 }
-
-const LATER_CAPABILITIES: [&str; 1] = ["cache-control"];
 
 /// What a name in a component's import or export list stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,8 +220,6 @@ pub(crate) enum Meaning {
     Lifecycle,
     Hook(Hook),
     Capability(Capability),
-    /// In the contract, but not served yet.
-    Later,
     /// Of the contract's package, in a version that this host does not speak.
     OtherVersion,
     /// Of the contract's package, but the contract has no such interface.
@@ -264,7 +248,6 @@ pub(crate) fn meaning(name: &str) -> Meaning {
     match interface {
         "types" => Meaning::Types,
         "lifecycle" => Meaning::Lifecycle,
-        _ if LATER_CAPABILITIES.contains(&interface) => Meaning::Later,
         _ => {
             let hook = Hook::ALL.into_iter().find(|hook| hook.name() == interface);
             let capability = Capability::ALL.into_iter().find(|known| known.name() == interface);
@@ -289,7 +272,8 @@ mod tests {
         assert_eq!(meaning("hither:plugin/routing@0.10.0"), Meaning::OtherVersion);
         assert_eq!(meaning("hither:plugin/routing"), Meaning::OtherVersion);
         assert_eq!(meaning("hither:plugin/store@0.1.0"), Meaning::Capability(Capability::Store));
-        assert_eq!(meaning("hither:plugin/cache-control@0.1.0"), Meaning::Later);
+        let purges = meaning("hither:plugin/cache-control@0.1.0");
+        assert_eq!(purges, Meaning::Capability(Capability::CacheControl));
         assert_eq!(meaning("hither:plugin/nonsense@0.1.0"), Meaning::Unknown);
         assert_eq!(meaning("wasi:io/streams@0.2.3"), Meaning::InertWasi);
         assert_eq!(meaning("wasi:http/types@0.2.3"), Meaning::Wasi);
@@ -297,11 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_that_is_not_served_says_so() {
+    fn a_grant_that_is_unknown_says_so() {
         assert_eq!("store".parse(), Ok(Capability::Store));
-        let later = "cache-control".parse::<Capability>();
-        assert_eq!(later, Err(UnknownCapability::NotServed("cache-control".to_owned())));
-        let unknown = "sotre".parse::<Capability>();
-        assert_eq!(unknown, Err(UnknownCapability::Unknown("sotre".to_owned())));
+        let unknown = "sotre".parse::<Capability>().unwrap_err();
+        assert_eq!(unknown, UnknownCapability("sotre".to_owned()));
+        assert!(unknown.to_string().contains("limits, cache-control, secrets"), "{unknown}");
     }
 }

@@ -6,6 +6,7 @@
 //! | `store` | a copy of the plugin's store as it was when the shadow began; its writes stay there |
 //! | `limits` | take says what it would, and takes nothing |
 //! | `http` | every call fails as unavailable; the verdict that follows cannot be compared |
+//! | `cache-control` | purges nothing, and so finds nothing; the verdict that follows cannot be compared |
 //! | `metrics` | count nowhere |
 //! | `log`, `secrets`, `instances` | as usual: they change nothing, and a log tells the revision |
 //!
@@ -86,6 +87,16 @@ impl Environment for Onlooker {
 
     fn peek(&self, limiter: &str, key: &[u8], cost: u32) -> Option<Charged> {
         self.real.peek(limiter, key, cost)
+    }
+
+    fn purge_tag(&self, _: &str, _: &str) -> u64 {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        0
+    }
+
+    fn purge_url(&self, _: &str, _: &str) -> Result<u64, String> {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Ok(0)
     }
 
     /// Even a GET may change something, and costs its service the work a second time.

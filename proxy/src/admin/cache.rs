@@ -2,7 +2,7 @@
 //! were.
 
 use super::{Answer, State, json, problem};
-use crate::shared::Shared;
+use crate::shared::{Shared, purge_url};
 use hither_cache::Purge;
 use http::StatusCode;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) async fn purge(state: Arc<State>, query: Option<&str>) -> Answer {
         _ => return problem(StatusCode::BAD_REQUEST, HELP),
     };
     let shared = state.shared.clone();
-    // A tag is looked for in all that is kept.
+    // A service is looked for in all that is kept, and files are removed.
     match tokio::task::spawn_blocking(move || carry_out(&shared, &wanted)).await {
         Ok(Ok(purged)) => json(StatusCode::OK, &serde_json::json!({ "purged": purged })),
         Ok(Err(wrong)) => problem(StatusCode::BAD_REQUEST, &wrong),
@@ -42,9 +42,17 @@ pub(super) async fn purge(state: Arc<State>, query: Option<&str>) -> Answer {
 }
 
 fn carry_out(shared: &Shared, wanted: &Wanted) -> Result<u64, String> {
-    match wanted {
-        Wanted::Url(url) => shared.purge_url(url),
-        Wanted::Tag(tag) => Ok(shared.cache.purge(&Purge::Tag(None, tag))),
-        Wanted::Service(service) => Ok(shared.cache.purge(&Purge::Service(service))),
-    }
+    let purged = match wanted {
+        Wanted::Url(url) => {
+            let snapshot = shared.snapshot();
+            // Plugins may have it served by another service than its host and path say.
+            let caching = snapshot.services.iter().filter(|service| service.cache.is_some());
+            purge_url(shared.cache, caching.map(|service| &*service.name), url)?
+        }
+        Wanted::Tag(tag) => shared.cache.purge(&Purge::Tag(None, tag)),
+        Wanted::Service(service) => shared.cache.purge(&Purge::Service(service)),
+    };
+    // Whoever is told so may rely on it.
+    shared.cache.settle();
+    Ok(purged)
 }

@@ -1,15 +1,20 @@
 //! What plugins are lent by this process: the log, their metrics, the balancer's picture, limiters,
 //! calls to services.
 
-use crate::shared::Shared;
-use crate::snapshot::{Service, Way};
+use crate::shared::{Shared, purge_url};
+use crate::snapshot::{Service, Snapshot, Way};
 use crate::telemetry::Telemetry;
 use crate::upstream::{self, CallError};
 use bytes::Bytes;
 use hither_balance::{Band, InstanceStatus};
+use hither_cache::Purge;
+use hither_config::Name;
 use hither_limit::{Check, Ruling};
 use hither_plugin_host as host;
 use std::sync::{Arc, OnceLock, Weak};
+
+/// Responses that a plugin's call purges while the request's thread waits: about a millisecond.
+const MOST_PURGED_AT_ONCE: usize = 1000;
 
 /// Stands behind the capabilities of every plugin.
 pub(crate) struct PluginEnvironment {
@@ -87,6 +92,36 @@ impl host::Environment for PluginEnvironment {
         self.charge(Check { limit: limiter, key, cost }, Way::Peek)
     }
 
+    fn purge_tag(&self, plugin: &str, tag: &str) -> u64 {
+        let Some(shared) = self.shared.get().and_then(Weak::upgrade) else { return 0 };
+        let services = attached_and_caching(&shared.snapshot(), plugin);
+        let cache = shared.cache;
+        let purge = {
+            let tag = tag.to_owned();
+            move || {
+                let purged = services.iter().map(|name| cache.purge(&Purge::Tag(Some(name), &tag)));
+                purged.sum()
+            }
+        };
+        let bearing = cache.tagged(tag);
+        match tokio::runtime::Handle::try_current() {
+            // Too many for the time that a request's thread has.
+            Ok(runtime) if bearing > MOST_PURGED_AT_ONCE => {
+                runtime.spawn_blocking(purge);
+                bearing as u64
+            }
+            _ => purge(),
+        }
+    }
+
+    fn purge_url(&self, plugin: &str, url: &str) -> Result<u64, String> {
+        let Some(shared) = self.shared.get().and_then(Weak::upgrade) else { return Ok(0) };
+        let snapshot = shared.snapshot();
+        let services = attached_and_caching(&snapshot, plugin);
+        let services = services.iter().map(Name::as_str);
+        purge_url(shared.cache, services, url)
+    }
+
     fn call(&self, call: host::HttpCall) -> host::HttpFuture {
         let snapshot = self.shared.get().and_then(Weak::upgrade).map(|shared| shared.snapshot());
         let service = snapshot.and_then(|snapshot| snapshot.service(&call.service).cloned());
@@ -100,6 +135,14 @@ impl host::Environment for PluginEnvironment {
             tokio::time::timeout(timeout, sent).await.unwrap_or(Err(host::HttpError::Timeout))
         })
     }
+}
+
+/// Where a plugin may purge: whoever is trusted with one service is not with another.
+fn attached_and_caching(snapshot: &Snapshot, plugin: &str) -> Vec<Name> {
+    let services = snapshot.plan.services.iter();
+    let services = services.filter(|(_, plan)| plan.cache.is_some());
+    let attached = services.filter(|(_, plan)| plan.plugins.iter().any(|a| *a.plugin == *plugin));
+    attached.map(|(name, _)| name.clone()).collect()
 }
 
 async fn send(

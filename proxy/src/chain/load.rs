@@ -238,6 +238,7 @@ fn print(wanted: &Wanted<'_>, watches: bool) -> Print {
         Grant::Metrics => Capability::Metrics,
         Grant::Instances => Capability::Instances,
         Grant::Limits => Capability::Limits,
+        Grant::CacheControl => Capability::CacheControl,
         Grant::Http => Capability::Http,
         Grant::Secrets => Capability::Secrets,
     };

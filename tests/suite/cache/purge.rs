@@ -116,3 +116,74 @@ async fn what_is_purged_while_it_is_fetched_is_not_kept() {
     is_forwarded(&again, "uri-miss");
     assert_eq!(again.text(), "old!");
 }
+
+/// Two services whose answers bear the same tag; the plugin is attached to the first alone.
+async fn with_a_plugin_that_purges() -> (hither_harness::RawOrigin, hither_harness::Hither) {
+    let origin = origin(|_| ok(&format!("{FRESH}cache-tag: all\r\n"), "hello")).await;
+    let service = |name: &str, more: &str| {
+        let instance = instance("one", origin.address(), "")
+            .replace("service.web", &format!("service.{name}"));
+        format!("[service.{name}]\n{more}\n[service.{name}.cache]\n{instance}")
+    };
+    let config = format!(
+        "{LISTENER}{}{}[plugin.purging]\nfile = \"purging.wasm\"\ngrants = [\"cache-control\"]\ntime = \"500ms\"\n",
+        service("web", "plugins = [\"purging\"]"),
+        service("shop", "hosts = [\"shop.example\"]"),
+    );
+    let edge = hither_harness::Hither::builder(crate::support::HITHER)
+        .config(config)
+        .file(
+            "purging.wasm",
+            std::fs::read(hither_guests::guest("purging")).expect("the guest was just built"),
+        )
+        .start()
+        .await;
+    (origin, edge)
+}
+
+async fn says(edge: &hither_harness::Hither, path: &str) -> String {
+    edge.get(path).await.expect_status(200).text().to_owned()
+}
+
+#[tokio::test]
+async fn a_plugin_purges_by_tag_and_url_what_its_services_keep_and_nothing_else() {
+    let (_origin, edge) = with_a_plugin_that_purges().await;
+    let get = async |host: &str, path: &str| {
+        let ask = Request::get(path).host(host);
+        super::told(&edge.send(&ask).await.expect_status(200)).contains("; hit;")
+    };
+    for (host, path) in [("a.example", "/a"), ("a.example", "/b"), ("shop.example", "/a")] {
+        assert!(!get(host, path).await);
+        assert!(get(host, path).await);
+    }
+    assert_eq!(says(&edge, "/purge-url?http://shop.example/a").await, "false");
+    assert_eq!(says(&edge, "/purge-url?http://a.example/b").await, "true");
+    assert_eq!(
+        says(&edge, "/purge-url?/b").await,
+        "refused: \"/b\" is not a URL as http://HOST/PATH"
+    );
+    assert!(!get("a.example", "/b").await && get("a.example", "/a").await);
+    assert_eq!(says(&edge, "/purge-tag?all").await, "2");
+    assert_eq!(says(&edge, "/purge-tag?all").await, "0");
+    assert!(!get("a.example", "/a").await && !get("a.example", "/b").await);
+    assert!(get("shop.example", "/a").await, "another service's");
+}
+
+/// So many are purged beside the call, whose thread has other requests to serve.
+#[tokio::test]
+async fn a_plugin_purges_very_many_in_a_moment() {
+    const MANY: usize = 1100;
+    let (_origin, edge) = with_a_plugin_that_purges().await;
+    let mut client = edge.connect().await;
+    for number in 0..MANY {
+        let answer = client.get(&format!("/{number}")).await.expect("an answer");
+        is_forwarded(&answer, "uri-miss");
+    }
+    assert_eq!(says(&edge, "/purge-tag?all").await, MANY.to_string());
+    hither_harness::eventually(crate::support::SOON, "nothing to be kept", || async {
+        let kept = edge.status().await["cache"]["entries"].as_u64();
+        if kept == Some(0) { Ok(()) } else { Err(format!("{kept:?} are kept")) }
+    })
+    .await;
+    is_forwarded(&edge.get("/7").await, "uri-miss");
+}

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use foldhash::fast::RandomState;
 use pingora_cache::key::HashBinary;
-use smallvec::SmallVec;
 
 use super::record::Head;
+use crate::marks::{Mark, Marks};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 
@@ -27,12 +27,19 @@ pub(super) struct Entry {
     until: SystemTime,
 }
 
+impl Entry {
+    fn marks(&self) -> impl Iterator<Item = Mark<'_>> {
+        let keys = [self.primary, self.url].map(Mark::Key);
+        keys.into_iter().chain(self.tags.iter().map(|tag| Mark::Tag(tag)))
+    }
+}
+
 /// All files.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     entries: Map<HashBinary, Entry>,
-    /// Keys by the URL and the primary key of what they hold.
-    places: Map<HashBinary, SmallVec<[HashBinary; 2]>>,
+    /// Keys by the URL, the primary key and the tags of what they hold.
+    marks: Marks,
     /// The one that was not used for the longest time first.
     order: BTreeMap<u64, HashBinary>,
     clock: u64,
@@ -65,12 +72,6 @@ impl Index {
         self.remove(&head.key);
         self.clock += 1;
         self.order.insert(self.clock, head.key);
-        for place in [head.primary, head.url] {
-            let keys = self.places.entry(place).or_default();
-            if !keys.contains(&head.key) {
-                keys.push(head.key);
-            }
-        }
         self.bytes += size;
         let entry = Entry {
             primary: head.primary,
@@ -81,6 +82,7 @@ impl Index {
             used: self.clock,
             until: head.until(),
         };
+        entry.marks().for_each(|mark| self.marks.add(mark, head.key));
         self.entries.insert(head.key, entry);
     }
 
@@ -89,14 +91,7 @@ impl Index {
         let entry = self.entries.remove(key)?;
         self.order.remove(&entry.used);
         self.bytes -= entry.size;
-        for place in [entry.primary, entry.url] {
-            if let Some(keys) = self.places.get_mut(&place) {
-                keys.retain(|other| other != key);
-                if keys.is_empty() {
-                    self.places.remove(&place);
-                }
-            }
-        }
+        entry.marks().for_each(|mark| self.marks.remove(mark, *key));
         Some(entry.primary)
     }
 
@@ -105,9 +100,13 @@ impl Index {
         self.order.first_key_value().map(|(_, key)| *key)
     }
 
-    /// Those of a URL, or of a key that a plugin gave.
-    pub(super) fn at(&self, place: &HashBinary) -> SmallVec<[HashBinary; 2]> {
-        self.places.get(place).cloned().unwrap_or_default()
+    /// Those of a URL, of a key that a plugin gave, or with a tag; and, by chance, others.
+    pub(super) fn at(&self, mark: Mark<'_>) -> Vec<HashBinary> {
+        self.marks.at(mark).collect()
+    }
+
+    pub(super) fn get(&self, key: &HashBinary) -> Option<&Entry> {
+        self.entries.get(key)
     }
 
     /// Those that `fits` says.

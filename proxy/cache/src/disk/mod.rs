@@ -34,9 +34,10 @@ use pingora_cache::key::HashBinary;
 use std::collections::HashMap;
 use tokio::sync::Semaphore;
 
+use crate::marks::Mark;
 use index::{Entry, Index};
 use record::Head;
-use writer::{Job, Writer};
+use writer::{Job, Order, Writer};
 
 /// Files that wait to be written.
 const MOST_WAITING: usize = 256;
@@ -75,7 +76,7 @@ pub struct DiskFigures {
 #[derive(Debug)]
 pub(crate) struct Disk {
     shared: Arc<Shared>,
-    jobs: SyncSender<Job>,
+    orders: SyncSender<Order>,
     reading: Semaphore,
 }
 
@@ -100,6 +101,8 @@ struct State {
     /// What is to be written, each with its number: what is purged or replaced meanwhile is not.
     wanted: HashMap<HashBinary, Wanted, RandomState>,
     next: u64,
+    /// Files that are of no use any more, for the writer to remove.
+    doomed: Vec<HashBinary>,
     /// Keys that were purged while the folder was still being looked through.
     purged: Option<Vec<Purged>>,
 }
@@ -198,10 +201,10 @@ impl Disk {
             dropped: AtomicU64::new(0),
             failures: AtomicU64::new(0),
         });
-        let (jobs, taken) = sync_channel(MOST_WAITING);
+        let (orders, taken) = sync_channel(MOST_WAITING);
         let writer = Writer::new(shared.clone(), taken);
         thread::Builder::new().name("cache-disk".into()).spawn(move || writer.run())?;
-        Ok(Disk { shared, jobs, reading: Semaphore::new(MOST_READ) })
+        Ok(Disk { shared, orders, reading: Semaphore::new(MOST_READ) })
     }
 
     pub(crate) fn figures(&self) -> DiskFigures {
@@ -230,10 +233,9 @@ impl Disk {
             let mut state = shared.state.lock();
             state.next += 1;
             let number = state.next;
-            // What lies there of this key is of the past from now on.
-            if state.index.remove(&head.key).is_some() {
-                shared.unlink(&head.key);
-            }
+            // What lies there of this key is of the past from now on; the new one takes its file's place.
+            let replaced = state.index.remove(&head.key).is_some();
+            state.doomed.extend(replaced.then_some(head.key));
             state.wanted.insert(head.key, Wanted { number, head: head.clone() });
             number
         };
@@ -241,9 +243,7 @@ impl Disk {
         let job = Job { number, head, body, bytes };
         let refused = match waiting > MOST_BYTES_WAITING || bytes > shared.size {
             true => Some(job),
-            false => self.jobs.try_send(job).err().map(|error| match error {
-                TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
-            }),
+            false => self.give(Order::Write(job)),
         };
         if let Some(job) = refused {
             shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
@@ -252,6 +252,20 @@ impl Disk {
             if state.wanted.get(&job.head.key).is_some_and(|wanted| wanted.number == job.number) {
                 state.wanted.remove(&job.head.key);
             }
+            drop(state);
+            self.give(Order::Remove);
+        }
+    }
+
+    /// What the writer is given to do, if it can take more: else the job is given back.
+    fn give(&self, order: Order) -> Option<Job> {
+        match self.orders.try_send(order) {
+            Err(TrySendError::Full(order) | TrySendError::Disconnected(order)) => match order {
+                Order::Write(job) => Some(job),
+                // It looks before each job.
+                Order::Remove => None,
+            },
+            Ok(()) => None,
         }
     }
 
@@ -277,8 +291,13 @@ impl Disk {
         self.shared.state.lock().index.touch(key, SystemTime::now())
     }
 
-    /// Removes responses, for ever: from the folder when this returns. How many that were, without those
-    /// that memory knows.
+    /// How many responses bear a tag.
+    pub(crate) fn tagged(&self, tag: &str) -> usize {
+        self.shared.state.lock().index.at(Mark::Tag(tag)).len()
+    }
+
+    /// Removes responses: they are not found any more when this returns, and the writer removes their files
+    /// before it writes others. How many that were, without those that memory knows.
     pub(crate) fn purge(&self, gone: &Gone<'_>, known: &Known<'_>) -> u64 {
         let shared = &self.shared;
         let mut state = shared.state.lock();
@@ -287,20 +306,28 @@ impl Disk {
             purged.push(gone.kept());
         }
         let keys = match gone {
-            Gone::Place(place) => state.index.at(place).into_vec(),
+            Gone::Place(place) => state.index.at(Mark::Key(*place)),
             Gone::Key(key) => vec![*key],
-            Gone::Tag(..) | Gone::Service(_) => {
-                state.index.all(|entry| gone.fits(&[0; 16], &entry.about()))
-            }
+            Gone::Tag(_, tag) => state.index.at(Mark::Tag(tag)),
+            Gone::Service(service) => state.index.all(|entry| *entry.service == **service),
         };
         let mut removed = 0;
         for key in keys {
-            if let Some(primary) = state.index.remove(&key) {
+            let fits = state.index.get(&key).is_some_and(|entry| gone.fits(&key, &entry.about()));
+            if let Some(primary) = fits.then(|| state.index.remove(&key)).flatten() {
                 removed += u64::from(!known(&primary, &key));
-                shared.unlink(&key);
+                state.doomed.push(key);
             }
         }
+        drop(state);
+        self.give(Order::Remove);
         removed
+    }
+
+    /// Removes the files of all that was purged, here and now, so that not even a crash brings it back. Not for
+    /// a thread that serves requests.
+    pub(crate) fn settle(&self) {
+        self.shared.remove_doomed();
     }
 }
 
@@ -338,6 +365,18 @@ impl Shared {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => self.failed(),
+        }
+    }
+
+    /// Removes what is of no use, one after the other, so that nobody who looks for something waits for long.
+    fn remove_doomed(&self) {
+        loop {
+            let mut state = self.state.lock();
+            let Some(key) = state.doomed.pop() else { return };
+            // A newer file may have taken its place.
+            if state.index.get(&key).is_none() {
+                self.unlink(&key);
+            }
         }
     }
 

@@ -128,12 +128,26 @@ fn what_is_purged_is_gone_for_ever() {
         put(&disk, 1, "a", b"one");
         put(&disk, 2, "b", b"two");
         assert_eq!(disk.purge(&gone, &nobody), removed, "{gone:?}");
+        disk.settle();
+        let there = (1..=2).filter(|number| disk.shared.path(&[*number; 16]).exists()).count();
+        assert_eq!(there as u64, 2 - removed, "{gone:?}");
         drop(disk);
         let disk = open(&folder, ROOM);
         looked_through(&disk);
         assert_eq!(disk.figures().objects, 2 - removed, "{gone:?}");
         assert_eq!(get(&disk, 1).is_none(), removed > 0, "{gone:?}");
     }
+}
+
+/// The file of what is replaced goes too, though the writer cannot take the new one.
+#[test]
+fn what_is_replaced_is_gone_though_nothing_takes_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = open(&folder, ROOM);
+    put(&disk, 1, "a", b"old");
+    disk.write(head(1, "a"), vec![Bytes::from(vec![0; ROOM as usize + 1])]);
+    assert_eq!(get(&disk, 1), None);
+    until("its file is gone", || !disk.shared.path(&[1; 16]).exists());
 }
 
 /// A purge may come while the folder is still being looked through, or while the file is not yet written.

@@ -28,23 +28,38 @@ pub(super) struct Job {
     pub(super) bytes: u64,
 }
 
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(super) enum Order {
+    Write(Job),
+    /// To remove what is of no use any more, as it does before whatever it is asked for.
+    Remove,
+}
+
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    jobs: Receiver<Job>,
+    orders: Receiver<Order>,
     part: PathBuf,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, jobs: Receiver<Job>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, orders: Receiver<Order>) -> Self {
         let part = shared.folder.join(PART);
-        Self { shared, jobs, part }
+        Self { shared, orders, part }
     }
 
     /// Until nobody gives it anything any more.
     pub(super) fn run(self) {
         let _ = fs::remove_file(&self.part);
         self.find_all();
-        while let Ok(job) = self.jobs.recv() {
+        loop {
+            let order = self.orders.recv();
+            self.shared.remove_doomed();
+            let job = match order {
+                Ok(Order::Write(job)) => job,
+                Ok(Order::Remove) => continue,
+                Err(_) => return,
+            };
             let done = self.write(&job);
             self.shared.waiting.fetch_sub(job.bytes, Ordering::Relaxed);
             if done.is_err() {

@@ -145,6 +145,8 @@ choice! {
         Instances = "instances",
         /// Charge limiters and look at them.
         Limits = "limits",
+        /// Purge what is kept for the services that the plugin is attached to.
+        CacheControl = "cache-control",
         /// Call services.
         Http = "http",
         /// Sign with secrets and compare them.

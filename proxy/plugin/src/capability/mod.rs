@@ -2,6 +2,7 @@
 //! [`Guest::enter`], which counts it. Which of them a plugin is linked with at all was decided by its
 //! grants.
 
+mod cache_control;
 mod http;
 mod instances;
 mod limits;
@@ -66,6 +67,9 @@ pub(crate) fn link(
             }
             Capability::Limits => {
                 contract::limits::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
+            }
+            Capability::CacheControl => {
+                contract::cache_control::add_to_linker::<_, HasSelf<Guest>>(linker, own)?;
             }
             // Whoever does not import it is linked without, and so runs without a fiber.
             Capability::Http if waits => {

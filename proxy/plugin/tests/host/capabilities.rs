@@ -49,6 +49,29 @@ fn metrics_arrive_and_wrong_ones_fail_the_call() {
 }
 
 #[test]
+fn it_purges_by_tag_and_by_url_in_its_own_name() {
+    let (host, world) = host();
+    let revision = revision(&host, spec("purging"));
+    let said = |path: &str| match ask(&revision, path).outcome {
+        Ok(RequestVerdict::Respond(reply)) => String::from_utf8(reply.body.clone()).unwrap(),
+        other => panic!("{path}: {other:?}"),
+    };
+    assert_eq!(said("/purge-tag?news"), "3");
+    assert_eq!(said("/purge-url?http://a/b"), "true");
+    assert_eq!(said("/purge-url?b"), "refused: not a URL");
+    let asked = ["news", "http://a/b", "b"].map(|what| ("purging".to_owned(), what.to_owned()));
+    assert_eq!(*world.purged.lock(), asked);
+    let refused = "refused: a tag has 1 to 256 visible ASCII characters";
+    let long = "t".repeat(257);
+    for tag in ["", "two words", "a\n", "\u{e4}", &long] {
+        assert_eq!(said(&format!("/purge-tag?{tag}")), refused, "{tag}");
+    }
+    let many = ask(&revision, "/purge-many?x").outcome;
+    assert!(matches!(many, Err(Failure::HostCalls)), "{many:?}");
+    assert_eq!(world.purged.lock().iter().filter(|(_, what)| what == "x").count(), 10_000);
+}
+
+#[test]
 fn the_store_survives_a_swap_and_belongs_to_one_name() {
     let (host, _) = host();
     let count = |revision: &Arc<_>| metadata(&ask(revision, "/count"), "said");

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) waiting: Arc<AtomicUsize>,
     /// What is left under each key of each limiter; nothing comes back.
     pub(crate) limiters: Mutex<HashMap<(String, Vec<u8>), u32>>,
+    /// Who purged what.
+    pub(crate) purged: Mutex<Vec<(String, String)>>,
 }
 
 struct Sink(Arc<Mutex<Vec<(usize, f64)>>>);
@@ -68,6 +70,14 @@ impl Environment for World {
     fn peek(&self, limiter: &str, key: &[u8], cost: u32) -> Option<Charged> {
         let left = *self.limiters.lock().get(&(limiter.to_owned(), key.to_vec()))?;
         Some(charged(left >= cost, left))
+    }
+    fn purge_tag(&self, plugin: &str, tag: &str) -> u64 {
+        self.purged.lock().push((plugin.to_owned(), tag.to_owned()));
+        3
+    }
+    fn purge_url(&self, plugin: &str, url: &str) -> Result<u64, String> {
+        self.purged.lock().push((plugin.to_owned(), url.to_owned()));
+        if url.starts_with("http") { Ok(1) } else { Err("not a URL".to_owned()) }
     }
     fn call(&self, call: HttpCall) -> HttpFuture {
         let (timeout, path) = (call.timeout, call.path.to_string());

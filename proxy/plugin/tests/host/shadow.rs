@@ -54,6 +54,16 @@ fn a_shadow_calls_nobody_and_says_that_it_wanted_to() {
 }
 
 #[test]
+fn a_shadow_purges_nothing_and_says_that_it_wanted_to() {
+    let (host, world) = host();
+    let loaded = load(&host, spec("purging"));
+    let shadow = loaded.configure_shadow(one_config("{}"), Lent::default()).unwrap();
+    assert_eq!(said(&shadow, "/purge-tag?news", &Given::default()), "0");
+    assert_eq!(said(&shadow, "/purge-url?http://a/", &Given::default()), "false");
+    assert_eq!((shadow.refused(), world.purged.lock().len()), (2, 0));
+}
+
+#[test]
 fn a_shadow_that_fails_is_asked_again_each_time() {
     let (host, _) = host();
     let loaded = load(&host, spec("mischief"));
