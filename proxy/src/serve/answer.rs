@@ -99,12 +99,25 @@ async fn send(
     if !bodyless {
         head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(body.len()))?;
     }
-    trace::tell(&mut head, ctx);
     let silent = bodyless || body.is_empty() || session.req_header().method == Method::HEAD;
+    let body = if silent { Vec::new() } else { vec![body] };
+    write(session, Box::new(head), body, ctx).await
+}
+
+/// Writes a whole answer, whose length its head tells.
+pub(super) async fn write(
+    session: &mut Session,
+    mut head: Box<ResponseHeader>,
+    body: Vec<Bytes>,
+    ctx: &mut Ctx,
+) -> Result<()> {
+    trace::tell(&mut head, ctx);
     ctx.times.first_byte = Some(ctx.started.elapsed());
-    session.write_response_header(Box::new(head), silent).await?;
-    if !silent {
-        session.write_response_body(Some(body), true).await?;
+    let mut left = body.iter().filter(|piece| !piece.is_empty()).count();
+    session.write_response_header(head, left == 0).await?;
+    for piece in body.into_iter().filter(|piece| !piece.is_empty()) {
+        left -= 1;
+        session.write_response_body(Some(piece), left == 0).await?;
     }
     Ok(())
 }

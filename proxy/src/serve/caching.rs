@@ -125,6 +125,14 @@ impl Caching {
         }
     }
 
+    /// The same of what was at hand.
+    pub(super) fn tell_at_hand(&mut self, terms: &Terms, now: Instant) -> String {
+        if let Some(asked) = self.asked() {
+            asked.ended = Some("hit");
+        }
+        Told::Hit(terms.rest(now)).text()
+    }
+
     /// Under which name it is counted and logged.
     pub(super) fn name(&self) -> &'static str {
         match self {

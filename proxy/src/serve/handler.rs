@@ -34,6 +34,11 @@ impl Handler {
     pub(super) fn new(shared: Arc<Shared>, stage: watch::Receiver<Stage>) -> Handler {
         Handler { shared, stage }
     }
+
+    /// Pingora looks once, when a request begins; that one may see the drain come, and closes its connection too.
+    fn is_draining(&self) -> bool {
+        *self.stage.borrow() == Stage::Draining
+    }
 }
 
 #[async_trait]
@@ -49,7 +54,10 @@ impl ProxyHttp for Handler {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Box<Ctx>) -> Result<bool> {
-        hook::request::run(&self.shared, session, ctx).await
+        if hook::request::run(&self.shared, session, ctx).await? {
+            return Ok(true);
+        }
+        hook::cache_at_hand::run(&self.shared, session, || self.is_draining(), ctx).await
     }
 
     async fn request_body_filter(
@@ -219,8 +227,7 @@ impl ProxyHttp for Handler {
         response: &mut ResponseHeader,
         ctx: &mut Box<Ctx>,
     ) -> Result<()> {
-        if *self.stage.borrow() == Stage::Draining {
-            // Pingora looks once, when the request begins; this one has seen the drain come.
+        if self.is_draining() {
             session.set_keepalive(None);
         }
         let done = hook::response::run(&self.shared, session, response, ctx);

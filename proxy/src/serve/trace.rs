@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! service;name="web";host="*";path="/", limit;name="each";is="open";left=4, plugin;name="router";hook=
-//! "routing";said="routed";ms=0.103, queue;ms=0.000, instance;id="ams-1";region="ams";
+//! "routing";said="routed";ms=0.103, cache;is="miss", queue;ms=0.000, instance;id="ams-1";region="ams";
 //! class="0-1ms";band="open";load=3;soft=20;hard=25, attempts;n=1
 //! ```
 
@@ -80,6 +80,9 @@ fn line(record: &Record, ctx: &Ctx) -> String {
             Some(seconds) => line.time("ms", Duration::from_secs_f64(seconds)),
             None => line.text("from", "memory"),
         };
+    }
+    if let Some(caching) = &ctx.cache {
+        line.member("cache").text("is", caching.name());
     }
     let limits = ctx.sight.snapshot().zip(ctx.sight.service_name()).and_then(|(snapshot, name)| {
         snapshot.plan.services.get(name).map(|service| &service.concurrency)

@@ -10,9 +10,18 @@ use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
-/// Has it looked up, if the service has a cache and the request has anything to do with it.
+/// Has it looked up, if it has anything to do with the cache.
 pub(in crate::serve) fn run(shared: &Shared, session: &mut Session, ctx: &mut Ctx) {
-    if ctx.sight.service().is_none_or(|service| service.cache.is_none()) {
+    ask(session, ctx);
+    let Some(asked) = ctx.cache.as_mut().and_then(Caching::asked) else { return };
+    // One who wants what is there does not wait for what is not.
+    let waits = !asked.ask.wants.only_if_cached;
+    shared.cache.enable(&mut session.cache, &asked.primary, waits);
+}
+
+/// Finds out, once, what the request has to do with the cache, if the service has one.
+pub(super) fn ask(session: &mut Session, ctx: &mut Ctx) {
+    if ctx.cache.is_some() || ctx.sight.service().is_none_or(|service| service.cache.is_none()) {
         return;
     }
     let bodiless = session.is_body_empty() && ctx.body_bytes == 0;
@@ -23,12 +32,8 @@ pub(in crate::serve) fn run(shared: &Shared, session: &mut Session, ctx: &mut Ct
         Err(pass) => Some(Caching::Passed(pass)),
         Ok(ask) => match keyed(session, ctx) {
             None => Some(Caching::Bypassed),
-            Some(keyed) => Asked::new(session.req_header(), ask, keyed, ctx).map(|asked| {
-                // One who wants what is there does not wait for what is not.
-                let waits = !asked.ask.wants.only_if_cached;
-                shared.cache.enable(&mut session.cache, &asked.primary, waits);
-                Caching::Asked(Box::new(asked))
-            }),
+            Some(keyed) => Asked::new(session.req_header(), ask, keyed, ctx)
+                .map(|asked| Caching::Asked(Box::new(asked))),
         },
     };
 }

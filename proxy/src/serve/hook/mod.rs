@@ -1,5 +1,6 @@
 //! One file per step of a request's way, in its order.
 
+pub(super) mod cache_at_hand;
 pub(super) mod cache_hit;
 pub(super) mod cache_lookup;
 pub(super) mod cache_store;

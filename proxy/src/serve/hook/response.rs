@@ -7,15 +7,18 @@ use crate::serve::caching::age;
 use crate::serve::ctx::{Ctx, Failure};
 use crate::serve::trace;
 use crate::shared::Shared;
+use bytes::Bytes;
 use hither_cache::{Cache, TAG_FIELDS};
-use http::{HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_cache::CachePhase;
-use pingora_core::{Error, ErrorType, Result};
+use pingora_core::{Error, ErrorType, OrErr, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 /// RFC 9211.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// RFC 9110 section 7.6.3.
+const VIA: HeaderValue = HeaderValue::from_static("1.1 hither");
 
 /// Whether the response comes from the cache with no instance asked: then nobody but the hooks for it hears
 /// of an error.
@@ -41,7 +44,7 @@ pub(in crate::serve) fn run(
         response.remove_header(&header::TRANSFER_ENCODING);
     }
     ask_plugins(session.req_header(), response, is_from_cache(session), ctx)?;
-    response.append_header(header::VIA, HeaderValue::from_static("1.1 hither"))?;
+    response.append_header(header::VIA, VIA)?;
     ctx.times.first_byte = Some(ctx.started.elapsed());
     trace::tell(response, ctx);
     ctx.exchange.heads_seen();
@@ -68,6 +71,17 @@ fn tell_of_cache(session: &Session, response: &mut ResponseHeader, ctx: &mut Ctx
         response.remove_header(name);
     }
     response.append_header(CACHE_STATUS, caching.tell(&session.cache))?;
+    Ok(())
+}
+
+/// What is said on the fields of a response that was at hand.
+pub(super) fn say(fields: &mut HeaderMap, cache_status: String) -> Result<()> {
+    for name in &TAG_FIELDS {
+        fields.remove(name);
+    }
+    let told = HeaderValue::from_maybe_shared(Bytes::from(cache_status));
+    fields.append(CACHE_STATUS, told.or_err(ErrorType::InternalError, "Cache-Status")?);
+    fields.append(header::VIA, VIA);
     Ok(())
 }
 

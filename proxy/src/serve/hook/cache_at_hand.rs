@@ -1,0 +1,57 @@
+//! What is asked for is at hand: it is given at once, and Pingora's way through the cache, which is made for all
+//! that may be stale, on its way or cut into parts, is spared.
+
+use super::cache_lookup;
+use crate::serve::answer;
+use crate::serve::caching::Caching;
+use crate::serve::ctx::Ctx;
+use crate::serve::hook::response;
+use crate::shared::Shared;
+use hither_cache::AtHand;
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+use pingora_core::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+use std::time::Instant;
+
+/// Answers (`true`), or lets the request go on: it is looked up then by all the rules.
+pub(in crate::serve) async fn run(
+    shared: &Shared,
+    session: &mut Session,
+    is_draining: impl Fn() -> bool,
+    ctx: &mut Ctx,
+) -> Result<bool> {
+    cache_lookup::ask(session, ctx);
+    let Some(found) = find(shared, session, ctx) else { return Ok(false) };
+    if is_draining() {
+        session.set_keepalive(None);
+    }
+    let head = head(&found, ctx)?;
+    let body = if session.req_header().method == Method::HEAD { Vec::new() } else { found.body() };
+    // Nobody else is at fault if it cannot be written.
+    answer::write(session, head, body, ctx).await.map_err(|error| error.into_down())?;
+    Ok(true)
+}
+
+fn find(shared: &Shared, session: &Session, ctx: &mut Ctx) -> Option<AtHand> {
+    let service = ctx.sight.service()?;
+    let asked = ctx.cache.as_mut().and_then(Caching::asked)?;
+    let request = session.req_header();
+    // Plugins see it where all responses pass; and to HTTP/1.0, framing is another.
+    if asked.read || service.chain.watches_responses() || request.version < Version::HTTP_11 {
+        return None;
+    }
+    let (more, now) = (&asked.keyed.vary, Instant::now());
+    shared.cache.at_hand(&asked.primary, &asked.ask, more, &request.headers, now)
+}
+
+fn head(found: &AtHand, ctx: &mut Ctx) -> Result<Box<ResponseHeader>> {
+    let now = Instant::now();
+    let mut fields: HeaderMap = found.fields().clone();
+    fields.insert(header::AGE, HeaderValue::from(found.terms().age(now).as_secs()));
+    let told = ctx.cache.as_mut().map(|caching| caching.tell_at_hand(found.terms(), now));
+    response::say(&mut fields, told.unwrap_or_default())?;
+    let mut parts = http::Response::new(()).into_parts().0;
+    (parts.status, parts.headers) = (found.status(), fields);
+    Ok(Box::new(parts.into()))
+}
