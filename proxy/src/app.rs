@@ -74,7 +74,7 @@ pub(crate) fn explain(config: &Path, question: &Question) -> Result<Explanation,
     environment.serves(&shared);
     let runtime = control_runtime()?;
     runtime
-        .block_on(explain::explain(&snapshot, question, Source::File))
+        .block_on(explain::explain(&snapshot, shared.cache, question, Source::File))
         .map_err(|bad| Rejection::Other(bad.to_string()))
 }
 

@@ -22,6 +22,10 @@ const OVERRIDES: [HeaderName; 12] = [
     HeaderName::from_static("x-forwarded-path"),
 ];
 
+/// What asks for less than a whole response.
+const FOR_LESS: [HeaderName; 4] =
+    [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
+
 /// A request that may be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -31,6 +35,8 @@ pub struct Ask {
     pub authorization: bool,
     /// It bears cookies.
     pub cookie: bool,
+    /// It wants a part, or nothing if there is nothing new.
+    pub for_less: bool,
     /// Its target has a query.
     pub query: bool,
 }
@@ -66,31 +72,63 @@ impl Ask {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Err(Pass::Method);
         }
-        let frames = headers.contains_key(header::TRANSFER_ENCODING)
-            || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-        if !bodiless || frames {
+        let said = Said::of(headers);
+        if !bodiless || said.frames {
             return Err(Pass::Body);
         }
-        if headers.contains_key(header::UPGRADE) {
+        if said.upgrade {
             return Err(Pass::Upgrade);
         }
-        let conditions = [header::IF_MATCH, header::IF_UNMODIFIED_SINCE];
-        if conditions.iter().any(|name| headers.contains_key(name)) {
+        if said.condition {
             return Err(Pass::Condition);
         }
-        if headers.keys().any(|name| OVERRIDES.contains(name)) {
+        if said.overrides {
             return Err(Pass::Override);
         }
-        let wants = Wants::of(headers);
+        let wants = if said.wants { Wants::of(headers) } else { Wants::default() };
         if wants.no_store {
             return Err(Pass::NoStore);
         }
         Ok(Ask {
             wants,
-            authorization: headers.contains_key(header::AUTHORIZATION),
-            cookie: headers.contains_key(header::COOKIE),
+            authorization: said.authorization,
+            cookie: said.cookie,
+            for_less: said.for_less,
             query: target.contains('?'),
         })
+    }
+}
+
+/// Which of the fields that matter are there. They are looked for in one pass: for most requests, all of what a
+/// cache hit costs beside its bytes is such looking.
+#[derive(Default)]
+struct Said {
+    frames: bool,
+    upgrade: bool,
+    condition: bool,
+    overrides: bool,
+    wants: bool,
+    authorization: bool,
+    cookie: bool,
+    for_less: bool,
+}
+
+impl Said {
+    fn of(headers: &HeaderMap) -> Said {
+        let mut said = Said::default();
+        for (name, value) in headers {
+            let one_of = |names: &[HeaderName]| names.contains(name);
+            said.frames |= *name == header::TRANSFER_ENCODING
+                || (*name == header::CONTENT_LENGTH && value != "0");
+            said.upgrade |= *name == header::UPGRADE;
+            said.condition |= one_of(&[header::IF_MATCH, header::IF_UNMODIFIED_SINCE]);
+            said.wants |= one_of(&[header::CACHE_CONTROL, header::PRAGMA]);
+            said.authorization |= *name == header::AUTHORIZATION;
+            said.cookie |= *name == header::COOKIE;
+            said.for_less |= one_of(&FOR_LESS);
+            said.overrides |= name.as_str().starts_with("x-") && one_of(&OVERRIDES);
+        }
+        said
     }
 }
 

@@ -7,17 +7,13 @@ use crate::object::Object;
 use crate::reuse::{Reuse, reuse};
 use crate::terms::Terms;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode};
 use pingora_cache::key::HashBinary;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A larger one is written while its client is watched.
 const MOST: u64 = 256 << 10;
-
-/// What asks for less than the whole response, or for nothing if it has not changed.
-const FOR_LESS: [HeaderName; 4] =
-    [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
 
 /// A response to be given.
 #[derive(Debug)]
@@ -33,8 +29,8 @@ impl AtHand {
         now: Instant,
     ) -> Option<AtHand> {
         let terms = &object.terms;
-        if reuse(terms, ask, now) != Reuse::Fresh
-            || request.keys().any(|name| FOR_LESS.contains(name))
+        if ask.for_less
+            || reuse(terms, ask, now) != Reuse::Fresh
             || object.body.length_if(None)? > MOST
         {
             return None;
@@ -60,6 +56,38 @@ impl AtHand {
     /// Its body.
     pub fn body(&self) -> Vec<Bytes> {
         self.0.body.blocks()
+    }
+}
+
+/// What somebody who only asks is told of what is kept for a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// A response, in memory.
+    Kept {
+        /// Its status.
+        status: StatusCode,
+        /// What it is for the request.
+        reuse: Reuse,
+        /// How old it is.
+        age: Duration,
+        /// For how long it is fresh still, or since when it is not.
+        rest: Result<Duration, Duration>,
+    },
+    /// Something, on disk alone.
+    OnDisk,
+    /// Nothing.
+    Nothing,
+}
+
+impl Look {
+    pub(crate) fn at(object: &Object, ask: &Ask, now: Instant) -> Look {
+        let terms = &object.terms;
+        Look::Kept {
+            status: object.head.status,
+            reuse: reuse(terms, ask, now),
+            age: terms.age(now),
+            rest: terms.rest(now),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The cache of a process: store, memory of what is not kept, and turns, which live as long as it does.
 
 use crate::ask::Ask;
-use crate::at_hand::AtHand;
+use crate::at_hand::{AtHand, Look};
 use crate::disk::{Disk, DiskFigures, DiskOptions, Gone};
 use crate::lock::Turns;
 use crate::object::Hit;
@@ -105,6 +105,23 @@ impl Cache {
         now: Instant,
     ) -> Option<AtHand> {
         AtHand::of(self.store.first(primary)?, ask, more, request, now)
+    }
+
+    /// What is kept for a request, told and not given. The arguments are those of [`Cache::at_hand`].
+    pub fn look(
+        &self,
+        primary: &HashBinary,
+        ask: &Ask,
+        more: &[HeaderName],
+        request: &HeaderMap,
+        now: Instant,
+    ) -> Look {
+        let variant = |terms: &Terms| crate::at_hand::variant(terms, more, request);
+        match self.store.variant(primary, variant) {
+            Some(object) => Look::at(&object, ask, now),
+            None if self.store.disk.get().is_some_and(|disk| disk.has(primary)) => Look::OnDisk,
+            None => Look::Nothing,
+        }
     }
 
     /// Lets a request have to do with the cache. `waits`: it may wait for another's fetch.

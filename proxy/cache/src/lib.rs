@@ -42,7 +42,7 @@ mod told;
 mod unsafe_method;
 
 pub use ask::{Ask, Pass};
-pub use at_hand::AtHand;
+pub use at_hand::{AtHand, Look};
 pub use cache::{Cache, Purge, Renewal};
 pub use condition::{may_be_cut, not_modified, update};
 pub use control::{CDN_CACHE_CONTROL, Directives, Wants};

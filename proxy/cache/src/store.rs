@@ -110,6 +110,23 @@ impl Store {
         self.pages.read().get(primary)?.get(primary)
     }
 
+    /// The variant that `wanted` says, of what lies at a key.
+    pub(crate) fn variant(
+        &self,
+        primary: &HashBinary,
+        wanted: impl FnOnce(&Terms) -> Option<HashBinary>,
+    ) -> Option<Arc<Object>> {
+        let first = self.first(primary)?;
+        let variance = wanted(&first.terms);
+        if variance == first.variance {
+            return Some(first);
+        }
+        let mut key = CacheKey::new(Vec::new(), "");
+        key.set_primary_bin_override(*primary);
+        key.set_variance_key(variance?);
+        self.find(&key).filter(|found| found.variance == variance)
+    }
+
     fn find(&self, key: &CacheKey) -> Option<Arc<Object>> {
         let page = self.pages.read().get(&key.primary_bin())?;
         page.get(&key.combined_bin())

@@ -29,7 +29,9 @@ pub(super) async fn explain(state: Arc<State>, body: Incoming) -> Answer {
     let snapshot = state.shared.snapshot();
     // Plugins are called: this may take as long as their budgets, and what they wait for comes here.
     let runtime = tokio::runtime::Handle::current();
-    let work = move || runtime.block_on(explain::explain(&snapshot, &question, Source::Edge));
+    let cache = state.shared.cache;
+    let work =
+        move || runtime.block_on(explain::explain(&snapshot, cache, &question, Source::Edge));
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(explanation)) => match serde_json::to_value(&explanation) {
             Ok(value) => json(StatusCode::OK, &value),

@@ -1,11 +1,13 @@
 //! What is decided of a request before an instance is sought: who asks, which service, whether limits
-//! let it pass, what plugins say, and what all of that asks of the balancer.
+//! let it pass, what plugins say, what it has to do with the cache, and what all of that asks of the
+//! balancer.
 //!
 //! `serve` decides real requests here and `explain` imagined ones, so that an explanation is what
 //! would happen. It must not know Pingora, sockets or whom it decides for, but for this: in a
 //! rehearsal nothing is charged or counted.
 
 mod admit;
+mod cached;
 mod client;
 mod failure;
 mod record;
@@ -13,6 +15,7 @@ mod subject;
 mod wanted;
 
 pub(crate) use admit::{Entry, Gathered, admit, find};
+pub(crate) use cached::{Asker, Cached, Lookup, cached, scheme};
 pub(crate) use client::Client;
 pub(crate) use failure::Failure;
 pub(crate) use record::{Attempt, Call, Changes, Matched, Record, Said};

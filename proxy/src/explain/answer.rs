@@ -1,6 +1,7 @@
 //! What an explanation tells: complete enough for a program, and the only thing that the text for
 //! people is made from.
 
+use super::cache::CacheLine;
 use super::reason::reason;
 use crate::chain::{RequestMessage, Wish};
 use crate::decide::{Call, Failure, Matched};
@@ -60,6 +61,8 @@ pub(crate) struct Told {
     pub(crate) limits: Vec<Standing>,
     /// In the order of the calls.
     pub(crate) plugins: Vec<Call>,
+    /// Where the service has one.
+    pub(crate) cache: Option<CacheLine>,
     /// Plugins that are asked when an instance has answered.
     pub(crate) later: Vec<String>,
     /// What all plugins together ask of the balancer.
@@ -82,6 +85,8 @@ pub(crate) enum Outcome {
     Instance { id: String, among: usize },
     /// It would wait in line, for so long at most.
     Wait { position: usize, timeout_seconds: f64 },
+    /// It would be given what is kept.
+    Kept { status: u16, age_seconds: f64 },
     /// The service's component would answer it.
     Component { revision: u64, digest: String },
     /// A plugin would answer it.
@@ -189,6 +194,7 @@ impl Told {
             matched: None,
             limits: Vec::new(),
             plugins: Vec::new(),
+            cache: None,
             later: Vec::new(),
             wanted: Wanted::default(),
             queue: None,

@@ -5,18 +5,22 @@
 //! store or measure by themselves is done. It must not know who asks, or how it is shown.
 
 mod answer;
+mod cache;
 mod question;
 mod reason;
 
 pub(crate) use answer::{Candidate, Explanation, Outcome, ServiceLine, Source};
+pub(crate) use cache::{CacheLine, Kept};
 pub(crate) use question::{BadQuestion, Question};
 
-use crate::chain::{Exchange, RequestMessage, Wish};
+use crate::chain::{Exchange, RequestContext, RequestMessage, Wish};
 use crate::component::Answerer;
 use crate::decide::{self, Client, Entry, Failure, Gathered, Matched};
 use crate::snapshot::{Concurrency, Service, Snapshot};
 use answer::{Asked, Told, Wanted};
+use cache::Seeker;
 use hither_balance::Outcome as Picked;
+use hither_cache::Cache;
 use hither_plugin_host::Reply;
 use http::request::Parts;
 use std::net::IpAddr;
@@ -30,6 +34,7 @@ use std::time::{Duration, Instant};
 /// What is asked cannot be a request.
 pub(crate) async fn explain(
     snapshot: &Snapshot,
+    cache: &Cache,
     question: &Question,
     source: Source,
 ) -> Result<Explanation, BadQuestion> {
@@ -47,7 +52,9 @@ pub(crate) async fn explain(
         Ok((service, found)) => {
             let matched = Matched::new(&service.name, &found);
             let most = question.candidates();
-            let told = inside(snapshot, service, &mut head, client.address, most).await;
+            let Client { address, peer_trusted } = client;
+            let seeker = Seeker { cache, service, peer_trusted };
+            let told = inside(snapshot, service, &seeker, &mut head, address, most).await;
             Told { matched: Some(matched), ..told }
         }
         Err(fault) => Told::ended(Outcome::refused(&fault.into())),
@@ -64,6 +71,7 @@ fn unknown_listener(address: &str, snapshot: &Snapshot) -> BadQuestion {
 async fn inside(
     snapshot: &Snapshot,
     service: &Arc<Service>,
+    seeker: &Seeker<'_>,
     head: &mut Parts,
     client: IpAddr,
     most: usize,
@@ -86,13 +94,26 @@ async fn inside(
     let mut told = match admitted {
         Err(failure) => Told::ended(Outcome::refused(&failure)),
         Ok(Some(reply)) => Told::ended(answered(&reply, &exchange)),
-        Ok(None) => Told {
-            later: service.chain.of_responses(&exchange).map(|name| name.to_string()).collect(),
-            ..match &service.component {
+        Ok(None) => {
+            let version = head.version;
+            let context = || RequestContext {
+                exchange: number,
+                client,
+                service: &service.name,
+                edge: &snapshot.edge,
+                limiters: &snapshot.limiters,
+                end_of_stream: true,
+                http_version: version,
+                rehearsal: true,
+            };
+            let (cache, ends) = seeker.look(head, context, &mut exchange);
+            let ends = ends.unwrap_or_else(|| match &service.component {
                 Some(answerer) => component(answerer),
                 None => balance(service, &wish, most),
-            }
-        },
+            });
+            let later = service.chain.of_responses(&exchange).map(|name| name.to_string());
+            Told { later: later.collect(), cache, ..ends }
+        }
     };
     if let Some(record) = exchange.record() {
         told.limits = record.limits.clone();

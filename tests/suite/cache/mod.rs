@@ -1,6 +1,7 @@
 //! The HTTP cache: what it gives again, what it never shares, what it does under load.
 
 mod disk;
+mod explained;
 mod leaks;
 mod load;
 mod purge;

@@ -1,7 +1,7 @@
 //! An explanation for people: the outcome first, then each step of the way, then the instances.
 
 use crate::decide::{Call, Changes, Matched, Said};
-use crate::explain::{Candidate, Explanation, Outcome, ServiceLine, Source};
+use crate::explain::{CacheLine, Candidate, Explanation, Kept, Outcome, ServiceLine, Source};
 use crate::snapshot::Standing;
 
 /// Where what a step says begins.
@@ -94,6 +94,9 @@ fn outcome(it: &Explanation) -> String {
             "waits as number {position} in line, {} at most: every instance it may go to is full",
             time(*timeout_seconds)
         ),
+        Outcome::Kept { status, age_seconds } => {
+            format!("is given what the cache keeps: {status}, {} old", time(*age_seconds))
+        }
         Outcome::Component { revision, digest } => format!(
             "is answered by the service's component, revision {revision}, sha256 {:.12}",
             clean(digest)
@@ -147,6 +150,9 @@ fn steps(out: &mut Text, it: &Explanation) {
     });
     let plugins: Vec<Vec<String>> = told.plugins.iter().map(plugin).chain(later).collect();
     out.table("plugins   ", &plugins);
+    if let Some(cache) = &told.cache {
+        out.step("cache", [cached(cache)]);
+    }
     if let Some(queue) = &told.queue {
         let places = match queue.places {
             0 => "nobody may wait".to_owned(),
@@ -161,6 +167,39 @@ fn steps(out: &mut Text, it: &Explanation) {
 }
 
 const LATER: &str = "is asked when the instance has answered";
+
+fn cached(line: &CacheLine) -> String {
+    match line {
+        CacheLine::Passes { why } => format!("passes it by: {}", clean(why)),
+        CacheLine::LooksUp { by_plugin, kept, on_disk } => {
+            let key = if *by_plugin { "a plugin's key" } else { "its URL" };
+            let found = match kept {
+                Some(kept) => found(kept),
+                None if *on_disk => {
+                    "something is on disk, which is judged when it is read".to_owned()
+                }
+                None => "nothing is kept".to_owned(),
+            };
+            format!("is looked up under {key}: {found}")
+        }
+    }
+}
+
+fn found(kept: &Kept) -> String {
+    let left = kept.fresh_seconds;
+    let state = match left >= 0.0 {
+        true => format!("fresh for {}", time(left)),
+        false => format!("stale since {}", time(-left)),
+    };
+    let then = match kept.is.as_str() {
+        "fresh" => "",
+        "stale_as_wished" => ", which the request takes",
+        "stale_while_revalidated" => ", given while it is fetched anew",
+        "to_be_validated" => ", so an instance is asked whether it still holds",
+        _ => ", but not for a request like this",
+    };
+    format!("{} of {} ago, {state}{then}", kept.status, time(kept.age_seconds))
+}
 
 fn service(matched: &Matched) -> String {
     let Matched { service, by, host, path_prefix } = matched;

@@ -22,31 +22,35 @@ pub(in crate::serve) async fn run(
     ctx: &mut Ctx,
 ) -> Result<bool> {
     cache_lookup::ask(session, ctx);
-    let Some(found) = find(shared, session, ctx) else { return Ok(false) };
+    if ctx.cache.is_none() {
+        return Ok(false);
+    }
+    let now = Instant::now();
+    let Some(found) = find(shared, session, now, ctx) else { return Ok(false) };
     if is_draining() {
         session.set_keepalive(None);
     }
-    let head = head(&found, ctx)?;
+    let head = head(&found, now, ctx)?;
     let body = if session.req_header().method == Method::HEAD { Vec::new() } else { found.body() };
     // Nobody else is at fault if it cannot be written.
     answer::write(session, head, body, ctx).await.map_err(|error| error.into_down())?;
     Ok(true)
 }
 
-fn find(shared: &Shared, session: &Session, ctx: &mut Ctx) -> Option<AtHand> {
+fn find(shared: &Shared, session: &Session, now: Instant, ctx: &mut Ctx) -> Option<AtHand> {
     let service = ctx.sight.service()?;
     let asked = ctx.cache.as_mut().and_then(Caching::asked)?;
     let request = session.req_header();
     // Plugins see it where all responses pass; and to HTTP/1.0, framing is another.
-    if asked.read || service.chain.watches_responses() || request.version < Version::HTTP_11 {
+    if asked.lookup.read || service.chain.watches_responses() || request.version < Version::HTTP_11
+    {
         return None;
     }
-    let (more, now) = (&asked.keyed.vary, Instant::now());
-    shared.cache.at_hand(&asked.primary, &asked.ask, more, &request.headers, now)
+    let more = &asked.lookup.keyed.vary;
+    shared.cache.at_hand(&asked.lookup.primary, &asked.lookup.ask, more, &request.headers, now)
 }
 
-fn head(found: &AtHand, ctx: &mut Ctx) -> Result<Box<ResponseHeader>> {
-    let now = Instant::now();
+fn head(found: &AtHand, now: Instant, ctx: &mut Ctx) -> Result<Box<ResponseHeader>> {
     let mut fields: HeaderMap = found.fields().clone();
     fields.insert(header::AGE, HeaderValue::from(found.terms().age(now).as_secs()));
     let told = ctx.cache.as_mut().map(|caching| caching.tell_at_hand(found.terms(), now));

@@ -25,7 +25,7 @@ pub(in crate::serve) fn run(
         return ForcedFreshness::ForceMiss;
     };
     let Some(terms) = Cache::terms(meta) else { return ForcedFreshness::ForceMiss };
-    let mut use_of = reuse(terms, &asked.ask, now);
+    let mut use_of = reuse(terms, &asked.lookup.ask, now);
     if renews && use_of == Reuse::WhileRevalidating {
         use_of = Reuse::Validate;
     }
@@ -39,7 +39,7 @@ pub(in crate::serve) fn run(
         }
         Reuse::Wished => ForcedFreshness::ForceFresh,
         Reuse::WhileRevalidating => {
-            let keyed = asked.keyed.clone();
+            let keyed = asked.lookup.keyed.clone();
             renewal::begin(shared, session, ctx, &keyed);
             ForcedFreshness::ForceFresh
         }
@@ -59,7 +59,7 @@ pub(in crate::serve) fn run(
 pub(in crate::serve) fn on_failure(session: &Session, ctx: &mut Ctx, error: &Error) -> bool {
     let Some(asked) = ctx.cache.as_mut().and_then(Caching::asked) else { return false };
     let terms = session.cache.maybe_cache_meta().and_then(Cache::terms);
-    let may = terms.is_some_and(|terms| on_error(terms, &asked.ask, Instant::now()));
+    let may = terms.is_some_and(|terms| on_error(terms, &asked.lookup.ask, Instant::now()));
     // What a client did, or a plugin said, is no failure of the instance's.
     let theirs = *error.esource() == ErrorSource::Downstream || ctx.reply.is_some();
     let blamed = ctx.failure.as_ref().map(|failure| failure.fault.blame());

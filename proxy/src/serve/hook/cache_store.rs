@@ -35,7 +35,7 @@ pub(in crate::serve) fn run(
         return RespCacheable::Uncacheable(NoCacheReason::InternalError);
     };
     let found = match said {
-        Keep::ByStandard => terms(&asked.ask, head.status, &head.headers, arrival, &wishes),
+        Keep::ByStandard => terms(&asked.lookup.ask, head.status, &head.headers, arrival, &wishes),
         Keep::Given(wanted) => given(wanted, head.status, &head.headers, arrival, &wishes),
         Keep::Not => Err(Refusal::Plugin),
         Keep::NotFor(time) => {
@@ -52,8 +52,9 @@ pub(in crate::serve) fn run(
     });
     match found {
         Ok(terms) => {
-            if let Some(deadlines) = &ctx.deadlines {
-                deadlines.brake(asked.ticket.clone());
+            let ticket = ctx.sight.service().and_then(|service| asked.ticket(service));
+            if let Some((deadlines, ticket)) = ctx.deadlines.as_ref().zip(ticket) {
+                deadlines.brake(ticket.clone());
             }
             RespCacheable::Cacheable(Cache::meta(head, terms))
         }
@@ -74,7 +75,7 @@ fn by_plugins(head: &ResponseHeader, session: &Session, ctx: &mut Ctx) -> Keep {
     let Some(asked) = ctx.cache.as_mut().and_then(Caching::asked) else {
         return Keep::ByStandard;
     };
-    let memos = std::mem::take(&mut asked.keyed.memos);
+    let memos = std::mem::take(&mut asked.lookup.keyed.memos);
     if memos.is_empty() {
         return Keep::ByStandard;
     }

@@ -10,7 +10,7 @@ use pingora_proxy::Session;
 /// Whether it goes on (`true`) or has been answered.
 pub(in crate::serve) async fn run(session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
     let asked = ctx.cache.as_mut().and_then(Caching::asked);
-    if !asked.is_some_and(|asked| asked.ask.wants.only_if_cached) {
+    if !asked.is_some_and(|asked| asked.lookup.ask.wants.only_if_cached) {
         return Ok(true);
     }
     // RFC 9111 section 5.2.1.7.

@@ -56,7 +56,7 @@ pub(in crate::serve) fn run(
     let streamed = bodies.is_some_and(|bodies| bodies.request.is_some());
     let service = ctx.sight.service();
     let read = match ctx.cache.as_mut().and_then(Caching::asked) {
-        Some(asked) => asked.read,
+        Some(asked) => asked.lookup.read,
         None => service.is_some_and(|service| service.chain.may_read_response(&ctx.exchange)),
     };
     with_parts(request, |parts| {
