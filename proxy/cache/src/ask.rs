@@ -2,6 +2,7 @@
 //! shared with. It must not know what is stored.
 
 use crate::control::Wants;
+use crate::ticket::Class;
 use http::{HeaderMap, HeaderName, Method, header};
 
 /// Fields that some servers take for another target, host or method than the one that is asked for. No
@@ -96,6 +97,13 @@ impl Ask {
             for_less: said.for_less,
             query: target.contains('?'),
         })
+    }
+}
+
+impl Ask {
+    /// What of it may keep its answer from being kept.
+    pub fn class(&self) -> Class {
+        Class { authorization: self.authorization, cookie: self.cookie }
     }
 }
 

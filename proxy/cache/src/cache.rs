@@ -8,7 +8,7 @@ use crate::object::Hit;
 use crate::passes::Passes;
 use crate::store::Store;
 use crate::terms::Terms;
-use crate::ticket::Ticket;
+use crate::ticket::{Class, Ticket};
 use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 use pingora_cache::key::{CacheHashKey, HashBinary};
@@ -104,6 +104,11 @@ impl Cache {
         request: &HeaderMap,
         now: Instant,
     ) -> Option<AtHand> {
+        let class = ask.class();
+        // What is kept may be for anonymous requests, though those like this one get their own answers.
+        if class != Class::default() && self.passes.is_passed(primary, class) {
+            return None;
+        }
         AtHand::of(self.store.first(primary)?, ask, more, request, now)
     }
 

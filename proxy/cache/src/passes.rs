@@ -73,6 +73,11 @@ impl Passes {
         self.kept.insert(primary, ());
     }
 
+    /// Whether answers to such requests are not kept.
+    pub(crate) fn is_passed(&self, primary: &HashBinary, class: Class) -> bool {
+        self.passed.contains_key(&(*primary, class))
+    }
+
     /// Whether the last answer that came was kept.
     pub(crate) fn was_kept(&self, primary: &HashBinary) -> bool {
         self.kept.contains_key(primary)

@@ -4,7 +4,7 @@
 use super::ctx::Ctx;
 use crate::decide::{Cached, Lookup};
 use crate::snapshot::Service;
-use hither_cache::{Arrival, Cache, Class, Forward, Pass, Terms, Ticket, Told};
+use hither_cache::{Arrival, Cache, Forward, Pass, Terms, Ticket, Told};
 use http::{HeaderMap, StatusCode};
 use pingora_cache::{CachePhase, HttpCache};
 use std::sync::Arc;
@@ -51,8 +51,7 @@ impl Asked {
     /// Its ticket, made when it is first wanted.
     pub(super) fn ticket(&mut self, service: &Service) -> Option<&Arc<Ticket>> {
         let max_object = service.cache.as_ref()?.max_object;
-        let (ask, url) = (&self.lookup.ask, self.lookup.url);
-        let class = Class { authorization: ask.authorization, cookie: ask.cookie };
+        let (class, url) = (self.lookup.ask.class(), self.lookup.url);
         let ticket = || Ticket::new(service.name.clone(), url, class, max_object);
         Some(self.ticket.get_or_insert_with(ticket))
     }

@@ -210,3 +210,43 @@ async fn an_error_that_one_request_brought_about_is_not_kept() {
     edge.send(&Request::get("/a").header("x-bad", "1")).await.expect_status(400);
     edge.get("/a").await.expect_status(200);
 }
+
+/// Who is given answers of his own goes on to be, though one for anybody has been kept meanwhile.
+#[tokio::test]
+async fn whose_answer_is_not_kept_is_not_given_what_is_kept_for_others() {
+    let origin = origin(|request| match request.header("cookie") {
+        Some(_) => ok("cache-control: private\r\n", "for you"),
+        None => ok(FRESH, "for anybody"),
+    })
+    .await;
+    let edge = before(&origin, "").await;
+    let own = || Request::get("/a").header("cookie", "session=1");
+    for _ in 0..2 {
+        assert_eq!(edge.send(&own()).await.text(), "for you");
+        assert_eq!(edge.get("/a").await.text(), "for anybody");
+    }
+    is_hit(&edge.get("/a").await);
+}
+
+/// A hit says that parts can be had, whether or not one is asked for.
+#[tokio::test]
+async fn a_hit_is_the_same_by_either_way() {
+    let origin = origin(|_| ok(&format!("{FRESH}etag: \"1\"\r\n"), "hello")).await;
+    let edge = before(&origin, "").await;
+    edge.get("/a").await.expect_status(200);
+    let at_hand = edge.get("/a").await;
+    // A condition that does not hold takes the longer way.
+    let other = edge.send(&Request::get("/a").header("if-none-match", "\"2\"")).await;
+    for answer in [&at_hand, &other] {
+        is_hit(answer);
+        assert_eq!((answer.status(), answer.text()), (200, "hello".to_owned()));
+    }
+    let fields = |answer: &hither_harness::Response| {
+        let mut lines: Vec<String> =
+            answer.head.headers.to_string().lines().map(str::to_lowercase).collect();
+        lines.retain(|line| !line.starts_with("date:"));
+        lines.sort();
+        lines
+    };
+    assert_eq!(fields(&at_hand), fields(&other));
+}

@@ -8,7 +8,7 @@ use crate::serve::ctx::Ctx;
 use crate::serve::hook::response;
 use crate::shared::Shared;
 use hither_cache::AtHand;
-use http::{HeaderMap, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -30,8 +30,9 @@ pub(in crate::serve) async fn run(
     if is_draining() {
         session.set_keepalive(None);
     }
-    let head = head(&found, now, ctx)?;
-    let body = if session.req_header().method == Method::HEAD { Vec::new() } else { found.body() };
+    let method = &session.req_header().method;
+    let head = head(&found, method, now, ctx)?;
+    let body = if method == Method::HEAD { Vec::new() } else { found.body() };
     // Nobody else is at fault if it cannot be written.
     answer::write(session, head, body, ctx).await.map_err(|error| error.into_down())?;
     Ok(true)
@@ -50,9 +51,18 @@ fn find(shared: &Shared, session: &Session, now: Instant, ctx: &mut Ctx) -> Opti
     shared.cache.at_hand(&asked.lookup.primary, &asked.lookup.ask, more, &request.headers, now)
 }
 
-fn head(found: &AtHand, now: Instant, ctx: &mut Ctx) -> Result<Box<ResponseHeader>> {
+fn head(
+    found: &AtHand,
+    method: &Method,
+    now: Instant,
+    ctx: &mut Ctx,
+) -> Result<Box<ResponseHeader>> {
     let mut fields: HeaderMap = found.fields().clone();
     fields.insert(header::AGE, HeaderValue::from(found.terms().age(now).as_secs()));
+    if method == Method::GET && found.status() == StatusCode::OK {
+        // As it is where somebody wants a part (RFC 9110 section 14.3).
+        fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
     let told = ctx.cache.as_mut().map(|caching| caching.tell_at_hand(found.terms(), now));
     response::say(&mut fields, told.unwrap_or_default())?;
     let mut parts = http::Response::new(()).into_parts().0;
