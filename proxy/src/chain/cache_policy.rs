@@ -6,7 +6,7 @@ use super::inputs::Facts;
 use super::plugin::Failed;
 use super::trial::Made;
 use super::{
-    Chain, Exchange, Link, RequestContext, RequestMessage, ResponseContext, ResponseMessage,
+    Chain, Exchange, Link, RequestContext, RequestMessage, ResponseContext, ResponseMessage, said,
 };
 use crate::rollout::How;
 use hither_cache::Given;
@@ -122,9 +122,12 @@ impl Link {
             plugin.revision.on_lookup(&context.head(head, &facts, now_ms, self.config))
         };
         exchange.took(report.time);
-        let made = Made::of(&report);
+        let (time, made) = (report.called_for(), Made::of(&report));
         let judged = plugin.judge(Hook::CachePolicy, report, context.rehearsal);
         self.count_as(exchange, place, made, || how(&judged));
+        exchange.write_down(|record| {
+            record.called(&self.plugin.name, Hook::CachePolicy, time, said::of_lookup(&judged));
+        });
         match judged {
             Ok(said) => said,
             Err(failed) if failed.rejects => Lookup::Bypass,
@@ -147,9 +150,12 @@ impl Link {
             plugin.revision.on_store(&context.head(head, &facts, now_ms, self.config), memo)
         };
         exchange.took(report.time);
-        let made = Made::of(&report);
+        let (time, made) = (report.called_for(), Made::of(&report));
         let judged = plugin.judge(Hook::CachePolicy, report, false);
         self.count_as(exchange, place, made, || how(&judged));
+        exchange.write_down(|record| {
+            record.called(&self.plugin.name, Hook::CachePolicy, time, said::of_storage(&judged));
+        });
         match judged {
             Ok(said) => said,
             Err(failed) if failed.rejects => Storage::DoNotStore,

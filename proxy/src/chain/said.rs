@@ -4,7 +4,8 @@ use super::plugin::Failed;
 use super::rate_limit::Counted;
 use crate::decide::{Changes, Said};
 use hither_plugin_host::{
-    Classified, Edits, Failover, RequestVerdict, ResponseVerdict, Routing, WholeVerdict,
+    Classified, Edits, Failover, Lookup, RequestVerdict, ResponseVerdict, Routing, Storage,
+    WholeVerdict,
 };
 use http::uri::{Authority, PathAndQuery};
 
@@ -88,6 +89,27 @@ pub(super) fn of_failover(judged: &Result<Failover, Failed>) -> Said {
         Ok(Failover::GiveUp) => Said::GaveUp,
         Ok(Failover::Retry(require)) => Said::Retried { require: require.clone() },
         Ok(Failover::Respond(reply)) => Said::Answered { status: reply.status.as_u16() },
+    }
+}
+
+pub(super) fn of_lookup(judged: &Result<Lookup, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(Lookup::ByStandard) => Said::Passed,
+        Ok(Lookup::Bypass) => Said::Bypassed,
+        Ok(Lookup::Custom(key)) => Said::Keyed {
+            own: key.primary.is_some(),
+            vary: key.vary.iter().map(ToString::to_string).collect(),
+        },
+    }
+}
+
+pub(super) fn of_storage(judged: &Result<Storage, Failed>) -> Said {
+    match judged {
+        Err(failed) => of_failure(failed),
+        Ok(Storage::ByStandard) => Said::Passed,
+        Ok(Storage::Store(_)) => Said::Kept { kept: true },
+        Ok(Storage::DoNotStore | Storage::HitForMiss(_)) => Said::Kept { kept: false },
     }
 }
 

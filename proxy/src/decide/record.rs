@@ -103,6 +103,12 @@ pub(crate) enum Said {
     },
     /// These limiters count it; the one that refuses it, if one does.
     Counted { limiters: Vec<String>, refused: Option<String> },
+    /// The cache is to be passed by.
+    Bypassed,
+    /// It is looked up under a key of the plugin's; answers differ by these fields, too.
+    Keyed { own: bool, vary: Vec<String> },
+    /// It is kept by the plugin's terms, or not at all.
+    Kept { kept: bool },
     /// Not again, after a failed attempt.
     GaveUp,
     /// Again after a failed attempt, on such instances.

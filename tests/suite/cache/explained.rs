@@ -71,3 +71,35 @@ async fn a_trace_says_what_the_cache_did() {
         assert!(trace.contains(&format!("cache;is=\"{did}\"")), "{trace}");
     }
 }
+
+/// The plugin says under which key a request is looked up, and whether its answer is kept.
+#[tokio::test]
+async fn what_plugins_say_of_the_cache_is_told() {
+    let origin = origin(|_| ok("x-store: yes\r\n", "hello")).await;
+    let config = format!(
+        "{}[service.web]\nplugins = [\"caching\"]\n[service.web.cache]\n{}\
+         [plugin.caching]\nfile = \"caching.wasm\"\ntime = \"500ms\"\n\
+         [admin]\naddress = \"127.0.0.1:0\"\n[admin.trace]\nheader = \"x-trace\"\n",
+        crate::support::LISTENER,
+        crate::support::instance("one", origin.address(), ""),
+    );
+    let edge = Hither::builder(crate::support::HITHER)
+        .config(config)
+        .file("caching.wasm", std::fs::read(hither_guests::guest("caching")).expect("a guest"))
+        .start()
+        .await;
+    let key = words(&edge, &["http://localhost/key"]).await;
+    assert!(key.contains("gives it a key of its own, with accept-language"), "{key}");
+    assert!(key.contains("is looked up under a plugin's key: nothing is kept"), "{key}");
+    let bypass = words(&edge, &["http://localhost/bypass"]).await;
+    assert!(bypass.contains("has it pass by the cache"), "{bypass}");
+    assert!(bypass.contains("cache     passes it by: a plugin wants it so"), "{bypass}");
+    let answer = edge.send(&Request::get("/key").header("x-trace", "1")).await;
+    let trace = answer.header("hither-trace").expect("a trace");
+    for part in ["hook=\"cache-policy\";said=\"keyed\"", "said=\"kept\"", "cache;is=\"miss\""] {
+        assert!(trace.contains(part), "{part} is missing in {trace}");
+    }
+    let kept = explain(&edge, json!({ "url": "http://localhost/key" })).await;
+    assert_eq!(kept["outcome"]["result"], "kept", "{kept}");
+    assert_eq!(kept["cache"]["by_plugin"], true);
+}

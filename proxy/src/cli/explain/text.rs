@@ -239,6 +239,16 @@ fn said(said: &Said) -> String {
     match said {
         Said::Passed => "passes it as it is".to_owned(),
         Said::Answered { status } => format!("answers it with {status}"),
+        Said::Bypassed => "has it pass by the cache".to_owned(),
+        Said::Keyed { own, vary } => {
+            let key = if *own { "gives it a key of its own" } else { "leaves it its key" };
+            match vary.as_slice() {
+                [] => key.to_owned(),
+                vary => format!("{key}, with {}", clean(&vary.join(" and "))),
+            }
+        }
+        Said::Kept { kept: true } => "has the answer kept".to_owned(),
+        Said::Kept { kept: false } => "does not have the answer kept".to_owned(),
         Said::GaveUp => "gives it up".to_owned(),
         Said::Retried { .. } => "has it tried again".to_owned(),
         Said::NotAsked { part } => {
