@@ -98,17 +98,15 @@ impl Ask {
             query: target.contains('?'),
         })
     }
-}
 
-impl Ask {
     /// What of it may keep its answer from being kept.
     pub fn class(&self) -> Class {
         Class { authorization: self.authorization, cookie: self.cookie }
     }
 }
 
-/// Which of the fields that matter are there. They are looked for in one pass: for most requests, all of what a
-/// cache hit costs beside its bytes is such looking.
+/// Which of the fields that matter are there: looked for in one pass, since each look into a map of fields hashes
+/// a name.
 #[derive(Default)]
 struct Said {
     frames: bool,

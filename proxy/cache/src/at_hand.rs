@@ -8,9 +8,8 @@ use crate::reuse::{Reuse, reuse};
 use crate::terms::Terms;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode};
-use pingora_cache::key::HashBinary;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A larger one is written while its client is watched.
 const MOST: u64 = 256 << 10;
@@ -35,7 +34,7 @@ impl AtHand {
         {
             return None;
         }
-        (variant(terms, more, request) == object.variance).then_some(AtHand(object))
+        (terms.variant(more, request) == object.variance).then_some(AtHand(object))
     }
 
     /// Its status.
@@ -57,45 +56,4 @@ impl AtHand {
     pub fn body(&self) -> Vec<Bytes> {
         self.0.body.blocks()
     }
-}
-
-/// What somebody who only asks is told of what is kept for a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
-    /// A response, in memory.
-    Kept {
-        /// Its status.
-        status: StatusCode,
-        /// What it is for the request.
-        reuse: Reuse,
-        /// How old it is.
-        age: Duration,
-        /// For how long it is fresh still, or since when it is not.
-        rest: Result<Duration, Duration>,
-    },
-    /// Something, on disk alone.
-    OnDisk,
-    /// Nothing.
-    Nothing,
-}
-
-impl Look {
-    pub(crate) fn at(object: &Object, ask: &Ask, now: Instant) -> Look {
-        let terms = &object.terms;
-        Look::Kept {
-            status: object.head.status,
-            reuse: reuse(terms, ask, now),
-            age: terms.age(now),
-            rest: terms.rest(now),
-        }
-    }
-}
-
-/// What tells the variants of a response apart, for this request.
-pub(crate) fn variant(
-    terms: &Terms,
-    more: &[HeaderName],
-    request: &HeaderMap,
-) -> Option<HashBinary> {
-    crate::key::variant(terms.vary.iter().chain(more), request)
 }

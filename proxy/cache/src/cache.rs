@@ -1,9 +1,10 @@
 //! The cache of a process: store, memory of what is not kept, and turns, which live as long as it does.
 
 use crate::ask::Ask;
-use crate::at_hand::{AtHand, Look};
+use crate::at_hand::AtHand;
 use crate::disk::{Disk, DiskFigures, DiskOptions, Gone};
 use crate::lock::Turns;
+use crate::look::Look;
 use crate::object::Hit;
 use crate::passes::Passes;
 use crate::store::Store;
@@ -121,7 +122,7 @@ impl Cache {
         request: &HeaderMap,
         now: Instant,
     ) -> Look {
-        let variant = |terms: &Terms| crate::at_hand::variant(terms, more, request);
+        let variant = |terms: &Terms| terms.variant(more, request);
         match self.store.variant(primary, variant) {
             Some(object) => Look::at(&object, ask, now),
             None if self.store.disk.get().is_some_and(|disk| disk.has(primary)) => Look::OnDisk,
@@ -252,7 +253,7 @@ impl Cache {
         request: &HeaderMap,
     ) -> Option<HashBinary> {
         let terms = Cache::terms(meta)?;
-        crate::at_hand::variant(terms, more, request)
+        terms.variant(more, request)
     }
 
     /// The hash of a key's bytes.

@@ -4,7 +4,8 @@
 
 use foldhash::fast::RandomState;
 use pingora_cache::key::HashBinary;
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
 /// What a response may be found by.
@@ -22,15 +23,32 @@ pub(crate) struct Marks {
     seed: RandomState,
     /// In order: places of one mark lie side by side, and each costs the same however many bear it.
     places: BTreeSet<(u64, HashBinary)>,
+    /// How many places each mark has: who asks must not have to count a million.
+    counts: HashMap<u64, usize, RandomState>,
 }
 
 impl Marks {
     pub(crate) fn add(&mut self, mark: Mark<'_>, place: HashBinary) {
-        self.places.insert((self.seed.hash_one(mark), place));
+        let hash = self.seed.hash_one(mark);
+        if self.places.insert((hash, place)) {
+            *self.counts.entry(hash).or_default() += 1;
+        }
     }
 
     pub(crate) fn remove(&mut self, mark: Mark<'_>, place: HashBinary) {
-        self.places.remove(&(self.seed.hash_one(mark), place));
+        let hash = self.seed.hash_one(mark);
+        if self.places.remove(&(hash, place))
+            && let Entry::Occupied(mut count) = self.counts.entry(hash)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
+    pub(crate) fn count(&self, mark: Mark<'_>) -> usize {
+        self.counts.get(&self.seed.hash_one(mark)).copied().unwrap_or_default()
     }
 
     pub(crate) fn at(&self, mark: Mark<'_>) -> impl Iterator<Item = HashBinary> {
@@ -40,7 +58,9 @@ impl Marks {
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.places.len()
+        let counted: usize = self.counts.values().sum();
+        assert_eq!(counted, self.places.len());
+        counted
     }
 }
 
@@ -57,7 +77,10 @@ mod tests {
             marks.add(Mark::Key([place; 16]), [place; 16]);
         }
         marks.add(Mark::Tag("all"), [7; 16]);
-        let count = |marks: &Marks, mark| marks.at(mark).count();
+        let count = |marks: &Marks, mark| {
+            assert_eq!(marks.count(mark), marks.at(mark).count());
+            marks.count(mark)
+        };
         assert_eq!(count(&marks, Mark::Tag("all")), 256);
         assert_eq!(count(&marks, Mark::Tag("even")), 128);
         assert_eq!(marks.at(Mark::Key([9; 16])).collect::<Vec<_>>(), [[9; 16]]);

@@ -228,7 +228,7 @@ impl Store {
 
     /// How many keys something is kept under that bears a tag.
     pub(crate) fn tagged(&self, tag: &str) -> usize {
-        self.marks.lock().at(Mark::Tag(tag)).count()
+        self.marks.lock().count(Mark::Tag(tag))
     }
 
     fn purge_marked(&self, mark: Mark<'_>, gone: &dyn Fn(&Object) -> bool) -> u64 {

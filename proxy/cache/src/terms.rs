@@ -4,6 +4,7 @@
 use crate::ask::Ask;
 use crate::control::Directives;
 use http::{HeaderMap, HeaderName, StatusCode, header};
+use pingora_cache::key::HashBinary;
 use smallvec::SmallVec;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -83,6 +84,12 @@ pub(crate) struct Kept<'a> {
 }
 
 impl Terms {
+    /// What tells the variants of the response apart, for this request; `more`: fields that a plugin has it depend
+    /// on.
+    pub(crate) fn variant(&self, more: &[HeaderName], request: &HeaderMap) -> Option<HashBinary> {
+        crate::key::variant(self.vary.iter().chain(more), request)
+    }
+
     /// For the disk; `now` is by the clock on the wall.
     pub(crate) fn kept(&self, now: SystemTime) -> Kept<'_> {
         let since = Instant::now().saturating_duration_since(self.received);

@@ -105,6 +105,11 @@ impl Index {
         self.marks.at(mark).collect()
     }
 
+    /// How many those are.
+    pub(super) fn count(&self, mark: Mark<'_>) -> usize {
+        self.marks.count(mark)
+    }
+
     pub(super) fn get(&self, key: &HashBinary) -> Option<&Entry> {
         self.entries.get(key)
     }

@@ -293,7 +293,7 @@ impl Disk {
 
     /// How many responses bear a tag.
     pub(crate) fn tagged(&self, tag: &str) -> usize {
-        self.shared.state.lock().index.at(Mark::Tag(tag)).len()
+        self.shared.state.lock().index.count(Mark::Tag(tag))
     }
 
     /// Removes responses: they are not found any more when this returns, and the writer removes their files

@@ -64,8 +64,10 @@ fn head(
         fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     }
     let told = ctx.cache.as_mut().map(|caching| caching.tell_at_hand(found.terms(), now));
-    response::say(&mut fields, told.unwrap_or_default())?;
+    fields.append(header::VIA, response::VIA);
     let mut parts = http::Response::new(()).into_parts().0;
     (parts.status, parts.headers) = (found.status(), fields);
-    Ok(Box::new(parts.into()))
+    let mut head = Box::new(ResponseHeader::from(parts));
+    response::cache_said(&mut head, told.unwrap_or_default())?;
+    Ok(head)
 }

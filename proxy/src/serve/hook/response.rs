@@ -7,18 +7,17 @@ use crate::serve::caching::age;
 use crate::serve::ctx::{Ctx, Failure};
 use crate::serve::trace;
 use crate::shared::Shared;
-use bytes::Bytes;
 use hither_cache::{Cache, TAG_FIELDS};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_cache::CachePhase;
-use pingora_core::{Error, ErrorType, OrErr, Result};
+use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 /// RFC 9211.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// RFC 9110 section 7.6.3.
-const VIA: HeaderValue = HeaderValue::from_static("1.1 hither");
+pub(super) const VIA: HeaderValue = HeaderValue::from_static("1.1 hither");
 
 /// Whether the response comes from the cache with no instance asked: then nobody but the hooks for it hears
 /// of an error.
@@ -54,7 +53,7 @@ pub(in crate::serve) fn run(
     response_body::begin(shared, session, response, ctx)
 }
 
-/// Age (RFC 9111 section 5.1), Cache-Status, and off what origins say to caches like this one alone.
+/// Age (RFC 9111 section 5.1), and what the cache did.
 fn tell_of_cache(session: &Session, response: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let Some(caching) = &mut ctx.cache else { return Ok(()) };
     let validated = matches!(
@@ -67,21 +66,15 @@ fn tell_of_cache(session: &Session, response: &mut ResponseHeader, ctx: &mut Ctx
             response.insert_header(header::AGE, age(terms).to_string())?;
         }
     }
+    cache_said(response, caching.tell(&session.cache))
+}
+
+/// Cache-Status on, and off what origins say to caches like this one alone.
+pub(super) fn cache_said(response: &mut ResponseHeader, told: String) -> Result<()> {
     for name in &TAG_FIELDS {
         response.remove_header(name);
     }
-    response.append_header(CACHE_STATUS, caching.tell(&session.cache))?;
-    Ok(())
-}
-
-/// What is said on the fields of a response that was at hand.
-pub(super) fn say(fields: &mut HeaderMap, cache_status: String) -> Result<()> {
-    for name in &TAG_FIELDS {
-        fields.remove(name);
-    }
-    let told = HeaderValue::from_maybe_shared(Bytes::from(cache_status));
-    fields.append(CACHE_STATUS, told.or_err(ErrorType::InternalError, "Cache-Status")?);
-    fields.append(header::VIA, VIA);
+    response.append_header(CACHE_STATUS, told)?;
     Ok(())
 }
 
