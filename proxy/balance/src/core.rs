@@ -120,12 +120,17 @@ impl<T> Core<T> {
         self.waiting.fetch_add(1, SeqCst);
         fence(SeqCst);
         let mut draw = Draw { rng, revealed: false };
-        let picked = match take(&table, wanted, &mut draw) {
-            Some(permit) => Picked::Permit(permit),
-            None => match enqueue(&mut queue, &table, wanted, now) {
-                Ok((place, number)) => Picked::Wait(Waiter::new(self.clone(), place, number)),
-                Err(refusal) => Picked::Refused(refusal),
-            },
+        let picked = loop {
+            let Some(permit) = take(&table, wanted, &mut draw) else {
+                break match enqueue(&mut queue, &table, wanted, now) {
+                    Ok((place, number)) => Picked::Wait(Waiter::new(self.clone(), place, number)),
+                    Err(refusal) => Picked::Refused(refusal),
+                };
+            };
+            // Theirs who wait, if it was given back since they were served.
+            if let Err(permit) = self.hand_to_earliest(&mut queue, permit, &mut wakers) {
+                break Picked::Permit(permit);
+            }
         };
         if !matches!(picked, Picked::Wait(_)) {
             self.waiting.fetch_sub(1, SeqCst);
@@ -219,7 +224,10 @@ impl<T> Core<T> {
                 entry.requirement.with(prefer, |wanted| take(table, wanted, &mut draw))
             });
             if let Some(permit) = permit {
-                self.hand_over(queue, line, permit, wakers);
+                if let Err(permit) = self.hand_to_earliest(queue, permit, wakers) {
+                    self.hand_over(queue, line, permit, wakers);
+                }
+                // The one behind it or, if another line had the place, the same once more.
                 let next = queue.line(line).and_then(|entry| entry.head());
                 heads.extend(next.map(|(ticket, _)| Reverse((*ticket, line))));
             }
@@ -228,6 +236,24 @@ impl<T> Core<T> {
             }
         }
         queue.rng = rng;
+    }
+
+    /// Hands a permit to whoever has waited longest of those who may have it. As a rule that is who
+    /// it was taken for; but a place can be given back after an earlier one found none, and is
+    /// theirs then. The permit comes back if nobody who waits may have it.
+    fn hand_to_earliest(
+        &self,
+        queue: &mut Queue<T>,
+        permit: Permit<T>,
+        wakers: &mut Wakers,
+    ) -> Result<(), Permit<T>> {
+        match queue.earliest(|line| line.requirement.admits(&permit)) {
+            Some(line) => {
+                self.hand_over(queue, line, permit, wakers);
+                Ok(())
+            }
+            None => Err(permit),
+        }
     }
 
     fn hand_over(&self, queue: &mut Queue<T>, line: u64, permit: Permit<T>, wakers: &mut Wakers) {

@@ -112,6 +112,55 @@ fn a_request_that_comes_as_a_place_is_given_back_gets_it() {
 }
 
 #[test]
+fn a_request_that_comes_as_a_place_is_given_back_stands_behind_who_waits() {
+    small_and_indexed(|count| {
+        let (balancer, mut permits) = full(count);
+        let mut first = waiter(&balancer);
+        let permit = permits.pop();
+        let release = thread::spawn(move || drop(permit));
+        let come = {
+            let balancer = balancer.clone();
+            thread::spawn(move || pick(&balancer, 5))
+        };
+        release.join().expect("it ends");
+        let mut last = match come.join().expect("it ends") {
+            Picked::Wait(waiter) => waiter,
+            other => panic!("it overtook who waits: {other:?}"),
+        };
+        let served = poll(&mut first).expect("its turn").expect("not refused");
+        assert!(poll(&mut last).is_none(), "one place for two");
+        drop(served);
+        assert!(poll(&mut last).expect("its turn").is_ok());
+    });
+}
+
+#[test]
+fn who_wants_any_instance_and_waits_longest_is_served_before_who_wants_the_one_that_is_free() {
+    small_and_indexed(|count| {
+        let (balancer, mut permits) = full(count);
+        let mut first = waiter(&balancer);
+        let permit = permits.pop().expect("held");
+        let wanted = Wanted { require: &[("id", permit.id())], ..Wanted::default() };
+        let mut second = match balancer.pick(&wanted, &mut Rng::with_seed(3), Duration::ZERO) {
+            Picked::Wait(waiter) => waiter,
+            other => panic!("it is full: {other:?}"),
+        };
+        let release = thread::spawn(move || drop(permit));
+        // Comes and goes, and looks for those who wait on its way.
+        let come = {
+            let balancer = balancer.clone();
+            thread::spawn(move || drop(pick(&balancer, 5)))
+        };
+        release.join().expect("it ends");
+        come.join().expect("it ends");
+        let served = poll(&mut first).expect("its turn").expect("not refused");
+        assert!(poll(&mut second).is_none(), "one place for two");
+        drop(served);
+        assert!(poll(&mut second).expect("its turn").is_ok());
+    });
+}
+
+#[test]
 fn two_requests_never_share_a_place() {
     small_and_indexed(|count| {
         let (balancer, mut permits) = full(count);
