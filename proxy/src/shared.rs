@@ -1,7 +1,7 @@
 //! What all threads of the process share: the current snapshot and the instruments.
 
 use crate::overload::Load;
-use crate::serve::{BodyRoom, Calm, DoorRules, Frequency, HeadLimits, Patience};
+use crate::serve::{BodyRoom, Calm, DoorRules, Frequency, HeadLimits, Patience, Reserve};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) bodies: Arc<BodyRoom>,
     /// How many requests there are, and whether there may be more.
     pub(crate) load: Arc<Load>,
+    /// For when the process may open no more.
+    pub(crate) descriptors: Reserve,
     /// What is kept of responses; it outlives every snapshot.
     pub(crate) cache: &'static Cache,
 }
@@ -44,7 +46,16 @@ impl Shared {
         let load = Load::new(snapshot.clock);
         let cache = Cache::start(snapshot.plan.cache.memory.bytes());
         let (snapshot, bodies) = (ArcSwap::new(snapshot), Arc::default());
-        Arc::new(Shared { snapshot, telemetry, upstream_keepalive, bodies, load, cache })
+        let descriptors = Reserve::new();
+        Arc::new(Shared {
+            snapshot,
+            telemetry,
+            upstream_keepalive,
+            bodies,
+            load,
+            descriptors,
+            cache,
+        })
     }
 
     /// The snapshot that a request which begins now sees.

@@ -11,7 +11,7 @@ use super::guard::{Guard, NextRequest};
 use super::handler::Handler;
 use super::link::Links;
 use super::listen::{Bound, Listeners};
-use super::spare::Spare;
+use super::reserve::is_out_of_descriptors;
 use crate::fault::Fault;
 use crate::shared::Shared;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ServerApp};
@@ -19,7 +19,6 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, ProxyServiceBuilder};
-use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -146,7 +145,6 @@ impl Line {
             }
         };
         tokio::spawn(async move {
-            let mut spare = Spare::new();
             loop {
                 let accepted = tokio::select! {
                     accepted = listener.accept() => accepted,
@@ -154,7 +152,7 @@ impl Line {
                 };
                 match accepted {
                     Ok((io, peer)) => self.accepted(io, peer, &bound),
-                    Err(error) => self.not_accepted(&error, &listener, &bound, &mut spare).await,
+                    Err(error) => self.not_accepted(&error, &listener, &bound).await,
                 }
             }
             self.empty_backlog(&listener, &bound).await;
@@ -171,6 +169,9 @@ impl Line {
     }
 
     fn accepted(&self, io: TcpStream, peer: SocketAddr, bound: &Bound) {
+        let Some(io) = self.shared.descriptors.pass(io) else {
+            return self.shared.telemetry.shed_for_descriptors(1);
+        };
         let address = peer.ip().to_canonical();
         let entered = self
             .shared
@@ -188,16 +189,10 @@ impl Line {
     }
 
     /// Out of descriptors, mostly: those who are served go on, those who wait to be are closed.
-    async fn not_accepted(
-        &self,
-        error: &io::Error,
-        listener: &TcpListener,
-        bound: &Bound,
-        spare: &mut Spare,
-    ) {
+    async fn not_accepted(&self, error: &io::Error, listener: &TcpListener, bound: &Bound) {
         self.shared.telemetry.accept_failed(&bound.configured, error);
-        if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
-            let shed = spare.shed(listener).await;
+        if is_out_of_descriptors(error) {
+            let shed = self.shared.descriptors.shed(listener).await;
             self.shared.telemetry.shed_for_descriptors(shed);
         }
         tokio::time::sleep(ACCEPT_BACK_OFF).await;

@@ -4,7 +4,7 @@
 //! | step of a request | room |
 //! |---|---|
 //! | connections are accepted, each thread for itself | `accept`, `listen` |
-//! | who may connect | `door`; `spare` where descriptors run out |
+//! | who may connect | `door`; `reserve` where descriptors run out |
 //! | the head is checked and timed before Pingora sees it | `guard` |
 //! | what one request carries through all hooks | `ctx` |
 //! | a body that a plugin wants is held, or shown in pieces | `body` |
@@ -32,7 +32,7 @@ mod listen;
 mod message;
 mod renewal;
 mod request_id;
-mod spare;
+mod reserve;
 mod trace;
 
 pub(crate) use accept::{Stage, Worker};
@@ -41,3 +41,4 @@ pub(crate) use door::DoorRules;
 pub(crate) use guard::{Calm, Frequency, HeadLimits, Patience};
 pub(crate) use listen::{Bound, Listeners};
 pub(crate) use request_id::RequestId;
+pub(crate) use reserve::Reserve;

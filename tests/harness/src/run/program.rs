@@ -165,11 +165,16 @@ impl Program {
         usage::open_fds(self.pid)
     }
 
-    /// From now on it may open so many descriptors; tells how many it could.
+    /// From now on it may open so many descriptors more; tells what the limit was.
+    #[must_use = "to be given back"]
+    pub fn leave_fds(&self, more: usize) -> u64 {
+        usage::limit_fds(self.pid, usage::fds_with_room(self.pid, more))
+    }
+
+    /// Sets the limit of its descriptors' numbers; tells what it was.
     ///
     /// # Panics
     /// The system does not allow it, as for more than the process's own hard limit.
-    #[must_use = "to be given back"]
     pub fn limit_fds(&self, limit: u64) -> u64 {
         usage::limit_fds(self.pid, limit)
     }

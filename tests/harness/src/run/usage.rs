@@ -1,5 +1,6 @@
 //! What a process uses, as the kernel tells it (proc(5)). Linux only, as are these tests.
 
+use std::collections::HashSet;
 use std::fs;
 use std::time::Duration;
 
@@ -25,6 +26,16 @@ pub(crate) fn threads(pid: u32) -> usize {
 
 pub(crate) fn open_fds(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// The limit under which so many more can be opened: it bounds their numbers, and the lowest free one is taken.
+pub(crate) fn fds_with_room(pid: u32, more: usize) -> u64 {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let open: HashSet<u64> = entries
+        .map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap())
+        .collect();
+    let free = (0..).filter(|number| !open.contains(number));
+    free.take(more).last().map_or(0, |last| last + 1)
 }
 
 /// Sets the soft limit and leaves the hard one.
