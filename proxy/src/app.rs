@@ -6,7 +6,7 @@ use crate::component::ComponentLoader;
 use crate::explain::{self, Explanation, Question, Source};
 use crate::origin::{Origin, OriginSpec};
 use crate::reload::Reloader;
-use crate::serve::{Bound, Listeners, Stage, Worker};
+use crate::serve::{Bound, Listeners, Stage, TlsGround, Worker};
 use crate::shared::Shared;
 use crate::snapshot::{Builder, Fetched, Materials, Rejection, Snapshot, Trials, key_seed};
 use crate::telemetry::{AccessLog, Telemetry, init_logging};
@@ -55,7 +55,7 @@ fn control_runtime() -> Result<tokio::runtime::Runtime, Rejection> {
 pub(crate) fn check(config: &Path) -> Result<(), Rejection> {
     let materials = Materials::read(config, &Fetched::new())?;
     let telemetry = telemetry(AccessLog::off())?;
-    let (builder, ..) = builder(&materials.plan, &telemetry);
+    let (builder, ..) = builder(&materials.plan, &telemetry)?;
     builder.build(&materials, &Trials::new(), None).map(drop)
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn check(config: &Path) -> Result<(), Rejection> {
 pub(crate) fn explain(config: &Path, question: &Question) -> Result<Explanation, Rejection> {
     let materials = Materials::read(config, &Fetched::new())?;
     let telemetry = telemetry(AccessLog::off())?;
-    let (builder, _, environment) = builder(&materials.plan, &telemetry);
+    let (builder, _, environment) = builder(&materials.plan, &telemetry)?;
     let snapshot = builder.build(&materials, &Trials::new(), None)?.snapshot;
     // Plugins may ask for the instances.
     let shared = Shared::new(snapshot.clone(), telemetry);
@@ -84,15 +84,20 @@ fn telemetry(access: AccessLog) -> Result<Arc<Telemetry>, Rejection> {
         .map_err(|error| Rejection::Other(format!("the metrics could not be set up: {error}")))
 }
 
-fn builder(plan: &Plan, telemetry: &Arc<Telemetry>) -> (Builder, Watcher, Arc<PluginEnvironment>) {
+fn builder(
+    plan: &Plan,
+    telemetry: &Arc<Telemetry>,
+) -> Result<(Builder, Watcher, Arc<PluginEnvironment>), Rejection> {
     let environment = PluginEnvironment::new(telemetry.clone());
     let mut options = HostOptions::new(environment.clone());
     options.caches = true;
     options.cache_dir = Some(plan.edge.plugin_cache.clone());
     let components = ComponentLoader::new(plan.edge.plugin_cache.clone());
     let plugins = PluginLoader::new(options);
-    let (builder, watcher) = Builder::new(plugins, components, telemetry.clone());
-    (builder, watcher, environment)
+    let tls = TlsGround::new()
+        .map_err(|error| Rejection::Other(format!("TLS could not be set up: {error}")))?;
+    let (builder, watcher) = Builder::new(plugins, components, tls, telemetry.clone());
+    Ok((builder, watcher, environment))
 }
 
 /// Opens the folder that the cache keeps responses in, if a plan has one.
@@ -188,7 +193,7 @@ impl Edge {
         let plan = materials.plan.clone();
         let telemetry = telemetry(access_log(&plan)?)?;
         start_origins(&plan)?;
-        let (builder, watcher, environment) = builder(&plan, &telemetry);
+        let (builder, watcher, environment) = builder(&plan, &telemetry)?;
         let built = builder.build(&materials, &Trials::new(), None)?;
         let first = built.snapshot.clone();
         let threads = plan.edge.threads.get() as usize;

@@ -81,6 +81,9 @@ faults! {
     MethodNotAllowed => 405, "method_not_allowed", Client, "http_request_denied";
     /// No service takes this host and path.
     NoRoute => 404, "no_route", Client, "destination_not_found";
+    /// The client asked for another host when it opened the connection (SNI), and its certificate is not for this one
+    /// (RFC 9110 section 15.5.20).
+    Misdirected => 421, "misdirected", Client, "http_request_denied";
     /// The head was not complete in time.
     HeadTimeout => 408, "head_timeout", Client, "http_request_error";
     /// The body did not come in time.

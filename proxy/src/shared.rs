@@ -1,7 +1,7 @@
 //! What all threads of the process share: the current snapshot and the instruments.
 
 use crate::overload::Load;
-use crate::serve::{BodyRoom, Calm, DoorRules, Frequency, HeadLimits, Patience, Reserve};
+use crate::serve::{BodyRoom, Calm, DoorRules, Frequency, HeadLimits, Patience, Reserve, Tls};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -83,6 +83,11 @@ impl Shared {
     /// How a connection of this listener is waited for.
     pub(crate) fn patience(&self, listener: &str) -> Patience {
         self.snapshot.load().listener(listener).map_or(PARTING, |rules| rules.patience)
+    }
+
+    /// Who speaks TLS at this listener, where it has certificates: those of now.
+    pub(crate) fn tls(&self, listener: &str) -> Option<Arc<Tls>> {
+        self.snapshot.load().listener(listener)?.tls.clone()
     }
 
     /// What a client may do at this listener's door; none: what it likes, since it is a trusted proxy, or since

@@ -46,6 +46,7 @@ mod streaming;
 mod support;
 mod swaps;
 mod telemetry;
+mod tls;
 mod tokens;
 mod trace;
 mod upstream_faults;

@@ -20,4 +20,5 @@ mod http2;
 mod pace;
 mod pipelines;
 mod support;
+mod tls;
 mod upgrades;

@@ -46,10 +46,11 @@ mod value;
 pub use change::InstanceChange;
 pub use environment::Environment;
 pub use plan::{
-    AdminPlan, AttachmentPlan, CachePlan, CachingPlan, CheckKind, CheckPlan, ComponentPlan,
-    ConcurrencyPlan, DiskPlan, DnsPlan, EdgePlan, EjectionPlan, Fits, HttpCheckPlan, InstancePlan,
-    LimitPlan, ListenerPlan, LogPlan, OriginPlan, PlacePlan, Plan, PluginPlan, QueuePlan,
-    QuotaPlan, RetryPlan, SecretPlan, ServicePlan, TimeoutsPlan, TracePlan, WhenPlan,
+    AdminPlan, AttachmentPlan, CachePlan, CachingPlan, CertificatePlan, CheckKind, CheckPlan,
+    ComponentPlan, ConcurrencyPlan, DiskPlan, DnsPlan, EdgePlan, EjectionPlan, Fits, HttpCheckPlan,
+    InstancePlan, LimitPlan, ListenerPlan, LogPlan, OriginPlan, PlacePlan, Plan, PluginPlan,
+    QueuePlan, QuotaPlan, RetryPlan, SecretPlan, ServicePlan, TimeoutsPlan, TlsPlan, TracePlan,
+    WhenPlan,
 };
 pub use report::{Problem, Related, Report};
 pub use schema::schema;

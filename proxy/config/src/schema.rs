@@ -105,9 +105,10 @@ mod tests {
                 let wrong = problems.iter().flatten().find(|problem| {
                     problem.place.replace("[0]", "") == place || problem.message.contains("no key")
                 });
-                // A store without its grant, a plugin without its table, a size without its folder:
-                // right in themselves.
-                let words = ["store", "named", "may call no service", "no folder"];
+                // A store without its grant, a plugin without its table, a size without its folder,
+                // handshakes without a certificate: right in themselves.
+                let words =
+                    ["store", "named", "may call no service", "no folder", "no certificate"];
                 let known = |message: &str| words.iter().any(|word| message.contains(word));
                 assert!(
                     wrong.is_none_or(|problem| known(&problem.message)),

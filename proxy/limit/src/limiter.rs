@@ -48,6 +48,8 @@ pub enum KeyPart {
     Path,
     /// Each method.
     Method,
+    /// Each name asked for over TLS (SNI).
+    TlsSni,
 }
 
 impl fmt::Display for KeyPart {
@@ -58,6 +60,7 @@ impl fmt::Display for KeyPart {
             Self::Cookie(name) => write!(f, "cookie:{name}"),
             Self::Path => f.write_str("path"),
             Self::Method => f.write_str("method"),
+            Self::TlsSni => f.write_str("tls.sni"),
         }
     }
 }

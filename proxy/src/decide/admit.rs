@@ -1,15 +1,20 @@
 //! From a head to a service, past its limits and through its plugins.
 
+use super::Hop;
 use super::failure::{Failure, LimitAnswer};
 use super::subject::Asked;
 use crate::chain::{Exchange, RequestContext, RequestMessage, RequestOutcome, Wish};
 use crate::fault::Fault;
 use crate::route::{self, Match};
 use crate::snapshot::{Edge, Limiters, Refused, Service, Snapshot};
+use hither_limit::Value;
 use hither_plugin_host::Reply;
-use http::{HeaderMap, Version, header};
+use http::{HeaderMap, HeaderValue, Version, header};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// RFC 9110 section 4.2.2.
+pub(crate) const HTTPS: u16 = 443;
 
 /// The service for an authority and a path as the client wrote it, and what of them it matches.
 ///
@@ -30,6 +35,9 @@ pub(crate) struct Entry<'a> {
     pub(crate) edge: &'a Edge,
     pub(crate) limiters: &'a Limiters,
     pub(crate) client: IpAddr,
+    pub(crate) hop: Hop,
+    /// The name that the client asked for when it connected over TLS, as limits count it.
+    pub(crate) tls_name: Value<'a>,
     /// A number that names the exchange in plugins, should there be any.
     pub(crate) number: &'a (dyn Fn() -> u64 + Sync),
     pub(crate) end_of_stream: bool,
@@ -38,13 +46,23 @@ pub(crate) struct Entry<'a> {
     pub(crate) rehearsal: bool,
 }
 
+/// How a request gets on.
+pub(crate) enum Admitted {
+    /// It is let in.
+    Go,
+    /// A plugin answers it.
+    Answered(Reply),
+    /// It is sent to the same place over TLS.
+    Redirected(HeaderValue),
+}
+
 /// What a request gathers on its way in.
 pub(crate) struct Gathered<'a> {
     pub(crate) exchange: &'a mut Exchange,
     pub(crate) wish: &'a mut Wish,
 }
 
-/// Lets a request in, or answers it in a plugin's words.
+/// Lets a request in, or has an answer for it.
 ///
 /// # Errors
 /// It ends here.
@@ -52,7 +70,7 @@ pub(crate) async fn admit(
     entry: &Entry<'_>,
     head: &mut impl RequestMessage,
     gathered: Gathered<'_>,
-) -> Result<Option<Reply>, Failure> {
+) -> Result<Admitted, Failure> {
     let service = entry.service;
     if service.cache.is_some() && head.method().as_str() == "PURGE" {
         // What is kept is purged by who runs the edge, never by a client.
@@ -64,8 +82,13 @@ pub(crate) async fn admit(
         return Err(Fault::BodyTooLarge.into());
     }
     check_limits(entry, head, gathered.exchange)?;
+    if service.force_https && entry.hop.scheme(head.headers()) == "http" {
+        // Our own port, or that of the proxy in front of us, which is not ours to know.
+        let port = if entry.hop.trusted { HTTPS } else { entry.edge.secure_port };
+        return Ok(Admitted::Redirected(secure_place(head, port)?));
+    }
     if service.chain.is_empty() {
-        return Ok(None);
+        return Ok(Admitted::Go);
     }
     let context = RequestContext {
         exchange: (entry.number)(),
@@ -79,13 +102,24 @@ pub(crate) async fn admit(
     };
     let outcome = service.chain.on_request(head, &context, gathered.exchange, gathered.wish).await;
     match outcome {
-        RequestOutcome::Go => Ok(None),
-        RequestOutcome::Reply(reply) => Ok(Some(reply)),
+        RequestOutcome::Go => Ok(Admitted::Go),
+        RequestOutcome::Reply(reply) => Ok(Admitted::Answered(reply)),
         RequestOutcome::Limited(refused) => Err(limited(refused)),
         RequestOutcome::Failed(plugin) => {
             Err(Failure { plugin: Some(plugin), ..Fault::PluginFailed.into() })
         }
     }
+}
+
+/// The same place over TLS.
+fn secure_place(head: &impl RequestMessage, port: u16) -> Result<HeaderValue, Fault> {
+    let host = route::host_of(head.authority());
+    let place = match port {
+        _ if host.is_empty() => return Err(Fault::BadHost),
+        HTTPS => format!("https://{host}{}", head.path()),
+        port => format!("https://{host}:{port}{}", head.path()),
+    };
+    HeaderValue::from_str(&place).map_err(|_| Fault::BadTarget)
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -97,8 +131,8 @@ fn check_limits(
     head: &impl RequestMessage,
     exchange: &mut Exchange,
 ) -> Result<(), Failure> {
-    let Entry { service, client, rehearsal, .. } = *entry;
-    let asked = &Asked { client, head };
+    let Entry { service, client, tls_name, rehearsal, .. } = *entry;
+    let asked = &Asked { client, tls_name, head };
     let now = || service.clock.now();
     let checked = match rehearsal {
         true => service.limits.peek(asked, now),

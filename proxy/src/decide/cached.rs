@@ -1,6 +1,7 @@
 //! What a request has to do with the cache of its service, and under which key it is looked up. It must not know
 //! what is kept.
 
+use super::Hop;
 use crate::chain::{Exchange, Keyed, RequestContext, RequestMessage};
 use crate::snapshot::Service;
 use hither_cache::{Ask, HashBinary, Pass, Target};
@@ -37,32 +38,23 @@ impl Lookup {
         (ask, keyed): (Ask, Keyed),
         service: &Service,
         exchange: &Exchange,
-        peer_trusted: bool,
+        hop: Hop,
     ) -> Lookup {
         let target = Target {
             service: &service.name,
-            scheme: scheme(head.headers(), peer_trusted),
+            scheme: hop.scheme(head.headers()),
             authority: head.authority(),
             path: head.path().as_bytes(),
             more: b"",
         };
         let url = target.hash();
         let read = service.chain.may_read_response(exchange);
-        let more = beside(head.headers(), read, peer_trusted);
+        let more = beside(head.headers(), read, hop.trusted);
         let primary = match keyed.primary.as_deref() {
             None if more.is_empty() => url,
             own => Target { path: own.unwrap_or(target.path), more: &more, ..target }.hash(),
         };
         Lookup { ask, keyed, read, url, primary }
-    }
-}
-
-/// The scheme by which the client asks: where a trusted proxy was asked, it says.
-pub(crate) fn scheme(headers: &HeaderMap, peer_trusted: bool) -> &'static str {
-    let told = headers.get(X_FORWARDED_PROTO).filter(|_| peer_trusted);
-    match told {
-        Some(told) if told.as_bytes().eq_ignore_ascii_case(b"https") => "https",
-        _ => "http",
     }
 }
 
@@ -104,7 +96,7 @@ fn forwarded_parts(value: &http::HeaderValue) -> impl Iterator<Item = &[u8]> {
 /// Whose request it is, and of which service.
 pub(crate) struct Asker<'a> {
     pub(crate) service: &'a Service,
-    pub(crate) peer_trusted: bool,
+    pub(crate) hop: Hop,
     /// Nothing follows the head.
     pub(crate) bodiless: bool,
     /// What plugins have said of it already.
@@ -118,7 +110,7 @@ pub(crate) fn cached<'a>(
     context: impl FnOnce() -> RequestContext<'a>,
     exchange: &mut Exchange,
 ) -> Cached {
-    let Asker { service, peer_trusted, bodiless, keyed } = asker;
+    let Asker { service, hop, bodiless, keyed } = asker;
     let ask = match Ask::read(head.method(), head.path(), head.headers(), bodiless) {
         Err(pass) => return Cached::Passed(pass),
         Ok(ask) => ask,
@@ -131,8 +123,6 @@ pub(crate) fn cached<'a>(
     };
     match keyed {
         None => Cached::Bypassed,
-        Some(keyed) => {
-            Cached::Asked(Lookup::new(head, (ask, keyed), service, exchange, peer_trusted))
-        }
+        Some(keyed) => Cached::Asked(Lookup::new(head, (ask, keyed), service, exchange, hop)),
     }
 }

@@ -1,29 +1,53 @@
-//! Who asks: the peer, or whom trusted proxies name.
+//! Who asks: the peer, or whom trusted proxies name; and by which last leg it came.
 
 use crate::snapshot::ListenerRules;
 use http::HeaderMap;
 use std::net::{IpAddr, SocketAddr};
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
+const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
     /// The client's own address: behind trusted proxies, the one they vouch for.
     pub(crate) address: IpAddr,
+    pub(crate) hop: Hop,
+}
+
+/// The last leg of a request's way to this edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hop {
     /// The peer that connected is a trusted proxy.
-    pub(crate) peer_trusted: bool,
+    pub(crate) trusted: bool,
+    /// It connected over TLS.
+    pub(crate) secure: bool,
+}
+
+impl Hop {
+    /// The scheme by which the client asks: where a trusted proxy was asked, it says.
+    pub(crate) fn scheme(self, headers: &HeaderMap) -> &'static str {
+        let told = headers.get(X_FORWARDED_PROTO).filter(|_| self.trusted);
+        let secure =
+            told.map_or(self.secure, |told| told.as_bytes().eq_ignore_ascii_case(b"https"));
+        if secure { "https" } else { "http" }
+    }
 }
 
 impl Client {
     /// Who asks by `peer` (in its canonical form), under the rules of the listener that it came to.
-    pub(crate) fn of(headers: &HeaderMap, peer: IpAddr, rules: Option<&ListenerRules>) -> Client {
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        peer: IpAddr,
+        secure: bool,
+        rules: Option<&ListenerRules>,
+    ) -> Client {
         match rules.filter(|rules| rules.trusts(peer)) {
             Some(rules) => Client {
                 address: forwarded_client(headers, peer, |ip| rules.trusts(ip)),
-                peer_trusted: true,
+                hop: Hop { trusted: true, secure },
             },
-            None => Client { address: peer, peer_trusted: false },
+            None => Client { address: peer, hop: Hop { trusted: false, secure } },
         }
     }
 }
@@ -74,5 +98,22 @@ mod tests {
         assert_eq!(client(&["6.6.6.6, nonsense, 10.0.0.2"]), "10.0.0.2");
         assert_eq!(client(&["[2001:db8::1]:443"]), "2001:db8::1");
         assert_eq!(client(&["::ffff:1.2.3.4"]), "1.2.3.4");
+    }
+
+    #[test]
+    fn the_scheme_is_the_connection_s_unless_a_trusted_proxy_says_otherwise() {
+        let scheme = |trusted, secure, told: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(told) = told {
+                headers.insert(X_FORWARDED_PROTO, http::HeaderValue::from_static(told));
+            }
+            Hop { trusted, secure }.scheme(&headers)
+        };
+        assert_eq!(scheme(false, false, Some("https")), "http", "hearsay");
+        assert_eq!(scheme(false, true, Some("http")), "https", "hearsay");
+        assert_eq!(scheme(true, false, Some("HTTPS")), "https");
+        assert_eq!(scheme(true, true, Some("http")), "http");
+        assert_eq!(scheme(true, true, None), "https");
+        assert_eq!(scheme(true, false, None), "http");
     }
 }

@@ -14,9 +14,9 @@ mod record;
 mod subject;
 mod wanted;
 
-pub(crate) use admit::{Entry, Gathered, admit, find};
-pub(crate) use cached::{Asker, Cached, Lookup, cached, scheme};
-pub(crate) use client::Client;
+pub(crate) use admit::{Admitted, Entry, Gathered, HTTPS, admit, find};
+pub(crate) use cached::{Asker, Cached, Lookup, cached};
+pub(crate) use client::{Client, Hop};
 pub(crate) use failure::Failure;
 pub(crate) use record::{Attempt, Call, Changes, Matched, Record, Said};
 pub(crate) use wanted::{fault_of, with_wanted};

@@ -10,6 +10,8 @@ use std::net::IpAddr;
 /// A request that is counted.
 pub(super) struct Asked<'a, M> {
     pub(super) client: IpAddr,
+    /// What it asked for when it connected.
+    pub(super) tls_name: Value<'a>,
     pub(super) head: &'a M,
 }
 
@@ -25,6 +27,7 @@ impl<M: RequestMessage> Subject for Asked<'_, M> {
             KeyPart::Header(name) => with(header(self.head.headers(), name)),
             KeyPart::Cookie(name) => with(cookie(self.head.headers(), name)),
             KeyPart::Method => with(method(self.head.method())),
+            KeyPart::TlsSni => with(self.tls_name),
             KeyPart::Path => {
                 let target = self.head.path();
                 let path = target.split_once('?').map_or(target, |(path, _)| path);
@@ -91,7 +94,11 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
-        let asked = Asked { client: IpAddr::from([192, 0, 2, 1]), head: &head };
+        let asked = Asked {
+            client: IpAddr::from([192, 0, 2, 1]),
+            tls_name: Value::One(b"example.com"),
+            head: &head,
+        };
         let mut seen = String::new();
         asked.value(part, &mut |value| {
             seen = match value {
@@ -136,6 +143,11 @@ mod tests {
             assert_eq!(cookies(two), "unclear", "{two:?}");
         }
         assert_eq!(cookies(&["sid=a=b"]), "=a=b");
+    }
+
+    #[test]
+    fn the_name_of_the_connection_is_not_the_host() {
+        assert_eq!(value("/", &[("host", "other.example")], &KeyPart::TlsSni), "=example.com");
     }
 
     #[test]

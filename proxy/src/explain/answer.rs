@@ -4,7 +4,7 @@
 use super::cache::CacheLine;
 use super::reason::reason;
 use crate::chain::{RequestMessage, Wish};
-use crate::decide::{Call, Failure, Matched};
+use crate::decide::{Call, Client, Failure, Matched};
 use crate::snapshot::{Snapshot, Standing};
 use hither_balance::QueueStatus;
 use hither_config::HostPattern;
@@ -42,6 +42,8 @@ pub(crate) enum Source {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) method: String,
+    /// By which the client asks.
+    pub(crate) scheme: String,
     pub(crate) host: String,
     pub(crate) path: String,
     /// Whose request it is, by what trusted proxies say.
@@ -91,6 +93,8 @@ pub(crate) enum Outcome {
     Component { revision: u64, digest: String },
     /// A plugin would answer it.
     Answered { status: u16, plugin: String },
+    /// It would be sent to the same place over TLS.
+    Redirected { status: u16, to: String },
     /// The edge would refuse it; `by`: the limit or plugin.
     Refused { status: u16, fault: String, by: Option<String>, retry_after_seconds: Option<f64> },
 }
@@ -174,12 +178,13 @@ fn services(snapshot: &Snapshot) -> Vec<ServiceLine> {
 }
 
 impl Asked {
-    pub(super) fn of(head: &Parts, client: IpAddr, peer: IpAddr, listener: Option<&str>) -> Asked {
+    pub(super) fn of(head: &Parts, client: Client, peer: IpAddr, listener: Option<&str>) -> Asked {
         Asked {
+            scheme: client.hop.scheme(&head.headers).to_owned(),
             method: head.method.as_str().to_owned(),
             host: head.authority().to_owned(),
             path: RequestMessage::path(head).to_owned(),
-            client,
+            client: client.address,
             peer,
             listener: listener.map(str::to_owned),
         }

@@ -2,7 +2,7 @@
 
 use super::answer::{Outcome, Told};
 use crate::chain::{Exchange, RequestContext, RequestMessage};
-use crate::decide::{self, Asker, Cached, Failure, Lookup};
+use crate::decide::{self, Asker, Cached, Failure, Hop, Lookup};
 use crate::fault::Fault;
 use crate::snapshot::Service;
 use hither_cache::{Cache, Look, Pass, Reuse};
@@ -35,7 +35,7 @@ pub(crate) struct Kept {
 pub(super) struct Seeker<'a> {
     pub(super) cache: &'a Cache,
     pub(super) service: &'a Service,
-    pub(super) peer_trusted: bool,
+    pub(super) hop: Hop,
 }
 
 impl Seeker<'_> {
@@ -51,7 +51,7 @@ impl Seeker<'_> {
         }
         let asker = Asker {
             service: self.service,
-            peer_trusted: self.peer_trusted,
+            hop: self.hop,
             bodiless: super::question::is_bodyless(head),
             keyed: None,
         };

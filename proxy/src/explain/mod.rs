@@ -15,12 +15,14 @@ pub(crate) use question::{BadQuestion, Question};
 
 use crate::chain::{Exchange, RequestContext, RequestMessage, Wish};
 use crate::component::Answerer;
-use crate::decide::{self, Client, Entry, Failure, Gathered, Matched};
-use crate::snapshot::{Concurrency, Service, Snapshot};
+use crate::decide::{self, Admitted, Client, Entry, Failure, Gathered, Matched};
+use crate::route;
+use crate::snapshot::{Concurrency, ListenerRules, Service, Snapshot};
 use answer::{Asked, Told, Wanted};
 use cache::Seeker;
 use hither_balance::Outcome as Picked;
 use hither_cache::Cache;
+use hither_limit::Value;
 use hither_plugin_host::Reply;
 use http::request::Parts;
 use std::net::IpAddr;
@@ -43,18 +45,18 @@ pub(crate) async fn explain(
         Some(address) => {
             Some(snapshot.listener(address).ok_or_else(|| unknown_listener(address, snapshot))?)
         }
-        None => snapshot.listeners.first(),
+        None => usual_listener(snapshot, question),
     };
+    let secure = rules.is_some_and(|rules| rules.tls.is_some());
     let peer = question.peer();
-    let client = Client::of(&head.headers, peer, rules);
-    let asked = Asked::of(&head, client.address, peer, rules.map(|rules| &*rules.address));
+    let client = Client::of(&head.headers, peer, secure, rules);
+    let asked = Asked::of(&head, client, peer, rules.map(|rules| &*rules.address));
     let told = match decide::find(snapshot, head.authority(), head.uri.path()) {
         Ok((service, found)) => {
             let matched = Matched::new(&service.name, &found);
             let most = question.candidates();
-            let Client { address, peer_trusted } = client;
-            let seeker = Seeker { cache, service, peer_trusted };
-            let told = inside(snapshot, service, &seeker, &mut head, address, most).await;
+            let seeker = Seeker { cache, service, hop: client.hop };
+            let told = inside(snapshot, service, &seeker, &mut head, client.address, most).await;
             Told { matched: Some(matched), ..told }
         }
         Err(fault) => Told::ended(Outcome::refused(&fault.into())),
@@ -65,6 +67,13 @@ pub(crate) async fn explain(
 fn unknown_listener(address: &str, snapshot: &Snapshot) -> BadQuestion {
     let known: Vec<&str> = snapshot.listeners.iter().map(|rules| &*rules.address).collect();
     BadQuestion::Listener { address: address.to_owned(), known: known.join(", ") }
+}
+
+/// Where a request by this URL comes in: at the first listener that speaks as it says, if any does.
+fn usual_listener<'a>(snapshot: &'a Snapshot, question: &Question) -> Option<&'a ListenerRules> {
+    let speaks = |rules: &&ListenerRules| question.is_secure() == Some(rules.tls.is_some());
+    let listeners = &snapshot.listeners;
+    listeners.iter().find(speaks).or_else(|| listeners.first())
 }
 
 /// From the door of the service to an instance.
@@ -79,11 +88,16 @@ async fn inside(
     let (mut exchange, mut wish) = (Exchange::default(), Wish::default());
     exchange.keep_record();
     let number = fastrand::u64(..);
+    // As a client does that asks for this host: its connection is for it.
+    let name = route::host_of(head.authority()).into_owned();
+    let tls_name = if seeker.hop.secure { Value::One(name.as_bytes()) } else { Value::Absent };
     let entry = Entry {
         service,
         edge: &snapshot.edge,
         limiters: &snapshot.limiters,
         client,
+        hop: seeker.hop,
+        tls_name,
         number: &|| number,
         end_of_stream: question::is_bodyless(head),
         http_version: head.version,
@@ -93,8 +107,12 @@ async fn inside(
     let admitted = decide::admit(&entry, head, gathered).await;
     let mut told = match admitted {
         Err(failure) => Told::ended(Outcome::refused(&failure)),
-        Ok(Some(reply)) => Told::ended(answered(&reply, &exchange)),
-        Ok(None) => {
+        Ok(Admitted::Answered(reply)) => Told::ended(answered(&reply, &exchange)),
+        Ok(Admitted::Redirected(place)) => {
+            let to = String::from_utf8_lossy(place.as_bytes()).into_owned();
+            Told::ended(Outcome::Redirected { status: 308, to })
+        }
+        Ok(Admitted::Go) => {
             let version = head.version;
             let context = || RequestContext {
                 exchange: number,

@@ -92,6 +92,12 @@ impl Question {
         Ok(head)
     }
 
+    /// Whether it is asked for over TLS; none: it does not say.
+    pub(super) fn is_secure(&self) -> Option<bool> {
+        let (scheme, _) = self.url.split_once("://")?;
+        Some(scheme.eq_ignore_ascii_case("https"))
+    }
+
     fn method(&self) -> Result<Method, BadQuestion> {
         let text = self.method.as_deref().unwrap_or("GET");
         let bad = |_| BadQuestion::Method(text.to_owned());

@@ -109,7 +109,7 @@ impl Routes {
 }
 
 /// The host alone, in lower case and without the root's dot.
-fn host_of(authority: &str) -> Cow<'_, str> {
+pub(crate) fn host_of(authority: &str) -> Cow<'_, str> {
     let host = match authority.rfind(':') {
         Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
         _ => authority,

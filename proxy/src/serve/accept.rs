@@ -12,6 +12,7 @@ use super::handler::Handler;
 use super::link::Links;
 use super::listen::{Bound, Listeners};
 use super::reserve::is_out_of_descriptors;
+use super::tls::{ClientStream, Secured, Spoken, Tls};
 use crate::fault::Fault;
 use crate::shared::Shared;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ServerApp};
@@ -183,9 +184,40 @@ impl Line {
             Err(shut) => return self.shared.telemetry.shed(address, shut.name()),
         };
         let _ = io.set_nodelay(true);
-        let connection = Connection::new(peer, bound.configured.clone());
-        let guard = Guard::new(io, connection.clone());
-        tokio::spawn(self.clone().serve(guard, connection, inside));
+        let listener = bound.configured.clone();
+        let Some(tls) = self.shared.tls(&listener) else {
+            let connection = Connection::new(peer, listener, None);
+            let guard = Guard::new(ClientStream::Clear(io), Spoken::Either, connection.clone());
+            tokio::spawn(self.clone().serve(guard, connection, inside));
+            return;
+        };
+        let line = self.clone();
+        tokio::spawn(async move {
+            let Some((io, secured, spoken)) = line.shake_hands(&tls, io, &listener).await else {
+                return;
+            };
+            let connection = Connection::new(peer, listener, Some(secured));
+            let guard = Guard::new(io, spoken, connection.clone());
+            line.serve(guard, connection, inside).await;
+        });
+    }
+
+    /// TLS, within the time that a head may take.
+    async fn shake_hands(
+        &self,
+        tls: &Tls,
+        io: TcpStream,
+        listener: &str,
+    ) -> Option<(ClientStream, Secured, Spoken)> {
+        let patience = self.shared.patience(listener).head_timeout;
+        let shaken = tokio::time::timeout(patience, tls.handshake(io)).await;
+        let (result, secured) = match shaken {
+            Ok(Ok(secured)) => ("done", Some(secured)),
+            Ok(Err(failure)) => (failure.name(), None),
+            Err(_) => ("late", None),
+        };
+        self.shared.telemetry.handshake(result);
+        secured
     }
 
     /// Out of descriptors, mostly: those who are served go on, those who wait to be are closed.

@@ -80,6 +80,12 @@ pub(super) async fn fail(session: &mut Session, failure: &Failure, ctx: &mut Ctx
     send(session, head, body.into(), ctx).await
 }
 
+/// Sends a client to another place, for good, with the same method (RFC 9110 section 15.4.9).
+pub(super) fn elsewhere(place: HeaderValue) -> Reply {
+    let headers = vec![(header::LOCATION, place)];
+    Reply { status: StatusCode::PERMANENT_REDIRECT, headers, body: Vec::new() }
+}
+
 /// Answers with what a plugin said.
 pub(super) async fn reply(session: &mut Session, reply: Reply, ctx: &mut Ctx) -> Result<()> {
     let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 3))?;

@@ -1,6 +1,7 @@
 //! What is known of a client's connection for as long as it lives.
 
 use super::guard::Excess;
+use super::tls::Secured;
 use hither_balance::Permit;
 use http::HeaderValue;
 use parking_lot::Mutex;
@@ -25,6 +26,8 @@ pub(crate) struct Connection {
     pub(crate) forwarded: HeaderValue,
     /// The listener as configured: the key to its settings in any snapshot.
     pub(crate) listener: Arc<str>,
+    /// Over TLS.
+    pub(super) tls: Option<Secured>,
     /// Places held by services whose concurrency counts connections: at most one per service.
     places: Mutex<Vec<Held>>,
     /// For each such service: whose stream seeks the place that all streams will share.
@@ -37,7 +40,11 @@ pub(crate) struct Connection {
 pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
 
 impl Connection {
-    pub(crate) fn new(peer: SocketAddr, listener: Arc<str>) -> Arc<Connection> {
+    pub(super) fn new(
+        peer: SocketAddr,
+        listener: Arc<str>,
+        tls: Option<Secured>,
+    ) -> Arc<Connection> {
         let value = |text: &str| {
             HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
         };
@@ -46,11 +53,13 @@ impl Connection {
             IpAddr::V4(v4) => v4.to_string(),
             IpAddr::V6(v6) => format!("\"[{v6}]\""),
         };
+        let proto = if tls.is_some() { "https" } else { "http" };
         Arc::new(Connection {
             peer,
             peer_text: value(&address.to_string()),
-            forwarded: value(&format!("for={node};proto=http")),
+            forwarded: value(&format!("for={node};proto={proto}")),
             listener,
+            tls,
             places: Mutex::default(),
             turns: Mutex::default(),
             excess: OnceLock::new(),

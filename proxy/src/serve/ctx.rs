@@ -9,6 +9,7 @@ use super::request_id::RequestId;
 use crate::chain::{Exchange, Wish};
 use crate::component::Answering;
 pub(crate) use crate::decide::Failure;
+use crate::decide::Hop;
 use crate::overload::InFlight;
 use crate::snapshot::{Edge, Endpoint, Service, Snapshot};
 use crate::telemetry::{ServiceMetrics, Times};
@@ -30,8 +31,7 @@ pub(crate) struct Ctx {
     pub(crate) connection: Option<Arc<Connection>>,
     /// The client's own address: behind trusted proxies, the one they vouch for.
     pub(crate) client: IpAddr,
-    /// The peer that connected is a trusted proxy.
-    pub(crate) peer_trusted: bool,
+    pub(crate) hop: Hop,
     /// What plugins ask of the balancer.
     pub(crate) wish: Wish,
     /// What plugins said so far.
@@ -180,7 +180,7 @@ impl Ctx {
             id: RequestId::random(),
             connection: None,
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            peer_trusted: false,
+            hop: Hop::default(),
             wish: Wish::default(),
             exchange: Exchange::default(),
             place: None,

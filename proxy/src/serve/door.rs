@@ -15,6 +15,8 @@ pub(crate) struct DoorRules {
     pub(crate) most: u32,
     /// New ones.
     pub(crate) pace: Quota,
+    /// Handshakes, where there are any.
+    pub(crate) handshakes: Option<Quota>,
 }
 
 /// Why a connection is closed.
@@ -22,6 +24,7 @@ pub(crate) struct DoorRules {
 pub(super) enum Shut {
     TooMany,
     TooFast,
+    TooManyHandshakes,
 }
 
 impl Shut {
@@ -30,6 +33,7 @@ impl Shut {
         match self {
             Shut::TooMany => "too_many_of_client",
             Shut::TooFast => "too_fast_of_client",
+            Shut::TooManyHandshakes => "too_many_handshakes_of_client",
         }
     }
 }
@@ -40,6 +44,7 @@ pub(super) struct Door {
     seed: KeySeed,
     inside: Mutex<HashMap<Key, u32>>,
     new: KeyedGcra,
+    handshakes: KeyedGcra,
 }
 
 /// A connection that is counted until this is dropped.
@@ -51,7 +56,8 @@ pub(super) struct Inside {
 
 impl Door {
     pub(super) fn new(seed: KeySeed) -> Arc<Door> {
-        Arc::new(Door { seed, inside: Mutex::default(), new: KeyedGcra::new(MAX_KEYS) })
+        let table = || KeyedGcra::new(MAX_KEYS);
+        Arc::new(Door { seed, inside: Mutex::default(), new: table(), handshakes: table() })
     }
 
     /// Lets a client in at `now`, on any monotonic clock.
@@ -73,6 +79,10 @@ impl Door {
         }
         if !self.new.check(&rules.pace, &key, now, 1).allowed {
             return Err(Shut::TooFast);
+        }
+        let handshake = rules.handshakes.map(|pace| self.handshakes.check(&pace, &key, now, 1));
+        if handshake.is_some_and(|decision| !decision.allowed) {
+            return Err(Shut::TooManyHandshakes);
         }
         inside.insert(key, open + 1);
         drop(inside);
@@ -99,7 +109,8 @@ mod tests {
 
     fn rules(most: u32, burst: u32) -> DoorRules {
         let rate = Rate { units: NonZeroU32::MIN, per: Duration::from_secs(1) };
-        DoorRules { most, pace: Quota::new(rate, NonZeroU32::new(burst).unwrap()) }
+        let pace = Quota::new(rate, NonZeroU32::new(burst).unwrap());
+        DoorRules { most, pace, handshakes: None }
     }
 
     fn client(text: &str) -> IpAddr {
@@ -119,6 +130,16 @@ mod tests {
         assert_eq!(enter("2001:db8::3").err(), Some(Shut::TooMany));
         drop(third);
         assert_eq!(door.inside.lock().len(), 2);
+    }
+
+    #[test]
+    fn handshakes_are_counted_apart_where_there_are_any() {
+        let door = Door::new(KeySeed::new([7; 16]));
+        let tls = DoorRules { handshakes: Some(rules(1, 1).pace), ..rules(100, 100) };
+        let enter = |rules| door.enter(client("192.0.2.1"), rules, Duration::ZERO).err();
+        let shut = [tls, tls, rules(100, 100)].map(enter);
+        assert_eq!(shut, [None, Some(Shut::TooManyHandshakes), None]);
+        assert!(door.inside.lock().is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | connections are accepted, each thread for itself | `accept`, `listen` |
 //! | who may connect | `door`; `reserve` where descriptors run out |
+//! | TLS, where a listener has certificates | `tls` |
 //! | the head is checked and timed before Pingora sees it | `guard` |
 //! | what one request carries through all hooks | `ctx` |
 //! | a body that a plugin wants is held, or shown in pieces | `body` |
@@ -33,6 +34,7 @@ mod message;
 mod renewal;
 mod request_id;
 mod reserve;
+mod tls;
 mod trace;
 
 pub(crate) use accept::{Stage, Worker};
@@ -42,3 +44,4 @@ pub(crate) use guard::{Calm, Frequency, HeadLimits, Patience};
 pub(crate) use listen::{Bound, Listeners};
 pub(crate) use request_id::RequestId;
 pub(crate) use reserve::Reserve;
+pub(crate) use tls::{Certificate, PairFile, Tls, TlsGround};

@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::ctx::{Ctx, Sight};
 use super::request_id::RequestId;
 use crate::chain::{Keyed, Wish};
+use crate::decide::Hop;
 use crate::shared::Shared;
 use hither_cache::Renewal;
 use pingora_http::RequestHeader;
@@ -21,7 +22,7 @@ struct Heritage {
     id: RequestId,
     connection: Option<Arc<Connection>>,
     client: IpAddr,
-    peer_trusted: bool,
+    hop: Hop,
     wish: Wish,
 }
 
@@ -49,7 +50,7 @@ pub(super) fn begin(shared: &Shared, session: &Session, ctx: &Ctx, keyed: &Keyed
         id: ctx.id.clone(),
         connection: ctx.connection.clone(),
         client: ctx.client,
-        peer_trusted: ctx.peer_trusted,
+        hop: ctx.hop,
         wish: ctx.wish.clone(),
     };
     let with = Subrequest::builder().user_ctx(Box::new(Some(heritage))).build();
@@ -66,7 +67,7 @@ pub(super) fn adopt(session: &mut Session, ctx: &mut Ctx) -> bool {
     ctx.id = heritage.id;
     ctx.connection = heritage.connection;
     ctx.client = heritage.client;
-    ctx.peer_trusted = heritage.peer_trusted;
+    ctx.hop = heritage.hop;
     ctx.wish = heritage.wish;
     ctx.renewal = Some(heritage.renewal);
     true

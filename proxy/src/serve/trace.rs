@@ -38,7 +38,7 @@ pub(super) fn begin(session: &mut Session, ctx: &mut Ctx) {
     let rules = snapshot.listener(&connection.listener);
     let origin = TraceOrigin {
         peer: connection.peer.ip().to_canonical(),
-        peer_trusted: ctx.peer_trusted,
+        peer_trusted: ctx.hop.trusted,
         client: ctx.client,
         client_trusted: rules.is_some_and(|rules| rules.trusts(ctx.client)),
     };

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Trial, Wanted, When};
 use crate::component::{self, Answerer, ComponentLoader};
+use crate::decide::HTTPS;
 use crate::route::Routes;
-use crate::serve::{Calm, DoorRules, Frequency, HeadLimits, Patience};
+use crate::serve::{Calm, DoorRules, Frequency, HeadLimits, Patience, Tls, TlsGround};
 use crate::telemetry::Telemetry;
 use crate::upstream::{Fleet, Watcher, World};
 use hither_balance::{Allowance, RetryBudget};
@@ -27,6 +28,7 @@ use std::time::SystemTime;
 pub(crate) struct Builder {
     loader: PluginLoader,
     components: ComponentLoader,
+    tls: TlsGround,
     telemetry: Arc<Telemetry>,
     clock: Clock,
     world: World,
@@ -52,12 +54,13 @@ impl Builder {
     pub(crate) fn new(
         loader: PluginLoader,
         components: ComponentLoader,
+        tls: TlsGround,
         telemetry: Arc<Telemetry>,
     ) -> (Builder, Watcher) {
         let clock = Clock::start();
         let (world, watcher) = World::new(clock);
         let next_id = AtomicU64::new(1);
-        (Builder { loader, components, telemetry, clock, world, next_id }, watcher)
+        (Builder { loader, components, tls, telemetry, clock, world, next_id }, watcher)
     }
 
     /// Builds a snapshot from `materials`, carrying over from `previous` what is the same.
@@ -98,13 +101,14 @@ impl Builder {
                 region_value: HeaderValue::from_str(&region)
                     .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
                 region,
+                secure_port: secure_port(&plan.listeners),
             },
             clock: self.clock,
             services,
             limiters,
             trials: plugins.values().filter_map(|attached| attached.trial.clone()).collect(),
             plugins: plugins.into_values().map(|attached| attached.plugin).collect(),
-            listeners: plan.listeners.iter().map(rules).collect(),
+            listeners: self.listeners(materials)?,
             trace: plan
                 .admin
                 .trace
@@ -114,6 +118,18 @@ impl Builder {
             _live: LiveSnapshot::new(self.telemetry.clone()),
         });
         Ok(Built { snapshot, settle })
+    }
+
+    fn listeners(&self, materials: &Materials) -> Result<Vec<ListenerRules>, Rejection> {
+        let listeners = materials.plan.listeners.iter().enumerate();
+        let listeners = listeners.map(|(place, plan)| {
+            let tls = materials.certificates.get(&place).map(|certificates| {
+                let tls = self.tls.listener(certificates.iter().cloned());
+                tls.map_err(|error| Rejection::Other(format!("{}: {error}", plan.address)))
+            });
+            Ok(rules(plan, tls.transpose()?.map(Arc::new)))
+        });
+        listeners.collect()
     }
 
     fn plugins(
@@ -261,6 +277,7 @@ impl Builder {
             queue_timeout: plan.queue.timeout,
             first_byte: plan.timeouts.first_byte,
             idle: plan.timeouts.idle,
+            force_https: plan.force_https,
             max_body: plan.max_body.map(|size| size.bytes()),
             cache: plan.cache.as_ref().map(wishes),
         }))
@@ -322,14 +339,27 @@ fn frequency(rate: Rate) -> Frequency {
     Frequency { amount: rate.amount.get(), per: rate.per }
 }
 
-/// What comes in one second may come at once.
 fn door(plan: &ListenerPlan) -> DoorRules {
-    let pace = plan.new_connections_per_client;
-    let rate = hither_limit::Rate { units: pace.amount, per: pace.per };
-    DoorRules { most: plan.connections_per_client, pace: Quota::new(rate, pace.per_second()) }
+    DoorRules {
+        most: plan.connections_per_client,
+        pace: pace(plan.new_connections_per_client),
+        handshakes: plan.tls.as_ref().map(|tls| pace(tls.handshakes_per_client)),
+    }
 }
 
-fn rules(plan: &ListenerPlan) -> ListenerRules {
+/// What comes in one second may come at once.
+fn pace(rate: Rate) -> Quota {
+    let burst = rate.per_second();
+    Quota::new(hither_limit::Rate { units: rate.amount, per: rate.per }, burst)
+}
+
+/// The port of the first listener with a certificate; where the system chooses it, it is not known here.
+fn secure_port(listeners: &[ListenerPlan]) -> u16 {
+    let first = listeners.iter().find(|listener| listener.tls.is_some());
+    first.map(|listener| listener.address.port()).filter(|port| *port != 0).unwrap_or(HTTPS)
+}
+
+fn rules(plan: &ListenerPlan, tls: Option<Arc<Tls>>) -> ListenerRules {
     ListenerRules {
         address: plan.address.to_string().into(),
         patience: Patience {
@@ -346,6 +376,7 @@ fn rules(plan: &ListenerPlan) -> ListenerRules {
             },
         },
         door: door(plan),
+        tls,
         trusted: plan.trusted_proxies.clone(),
     }
 }

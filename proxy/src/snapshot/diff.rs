@@ -27,6 +27,7 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
         part(lines, place("hosts"), &old.hosts, &new.hosts);
         part(lines, place("path_prefix"), &old.path_prefix, &new.path_prefix);
         part(lines, place("plugins"), &old.plugins, &new.plugins);
+        part(lines, place("force_https"), &old.force_https, &new.force_https);
         part(lines, place("max_body"), &old.max_body, &new.max_body);
         part(lines, place("component"), &old.component, &new.component);
         part(lines, place("concurrency"), &old.concurrency, &new.concurrency);
@@ -52,6 +53,13 @@ pub(crate) fn diff(before: &Materials, after: &Materials) -> Vec<String> {
         if before.secrets.get(name).is_some_and(|old| old != secrets) {
             lines.push(format!("plugin.{name}.secrets changed"));
         }
+    }
+    for (place, certificates) in &after.certificates {
+        let address = new.listeners.get(*place).map(|listener| listener.address);
+        let changed = before.certificates.get(place).is_some_and(|old| old != certificates);
+        lines.extend(
+            address.filter(|_| changed).map(|at| format!("listener {at}: other certificates")),
+        );
     }
     files(&mut lines, "plugin", &before.plugins, &after.plugins);
     files(&mut lines, "service", &before.components, &after.components);

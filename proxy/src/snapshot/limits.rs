@@ -165,6 +165,7 @@ fn part(key: &LimitKey) -> KeyPart {
         LimitKey::Cookie(name) => KeyPart::Cookie(name.as_str().into()),
         LimitKey::Path => KeyPart::Path,
         LimitKey::Method => KeyPart::Method,
+        LimitKey::TlsSni => KeyPart::TlsSni,
     }
 }
 

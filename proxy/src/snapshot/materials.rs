@@ -6,7 +6,10 @@ use super::{Look, Looks};
 use crate::host_facts;
 use crate::rollout::Rollout;
 use crate::secret::Secret;
-use hither_config::{Code, Digest, Name, Plan, PluginPlan, ReadError, Report, SecretPlan, Source};
+use crate::serve::{Certificate, PairFile};
+use hither_config::{
+    Code, Digest, Name, Plan, PluginPlan, ReadError, Report, SecretPlan, Source, TlsPlan,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
@@ -22,6 +25,9 @@ pub(crate) type PluginSecrets = BTreeMap<String, Secret>;
 /// No plugin is larger; Python's interpreter as a component has 18 MB.
 pub(crate) const MAX_PLUGIN: u64 = 128 * 1024 * 1024;
 
+/// A certificate with a long chain has some ten KiB.
+const MAX_PEM: u64 = 1024 * 1024;
+
 /// What was read.
 #[derive(Clone)]
 pub(crate) struct Materials {
@@ -30,6 +36,8 @@ pub(crate) struct Materials {
     pub(crate) plugins: BTreeMap<String, PluginBytes>,
     /// By the services that they answer for.
     pub(crate) components: BTreeMap<String, PluginBytes>,
+    /// By the places of the listeners that have any.
+    pub(crate) certificates: BTreeMap<usize, Vec<Arc<Certificate>>>,
     /// Those of plugins that have any.
     pub(crate) secrets: BTreeMap<String, Arc<PluginSecrets>>,
     /// What a request for a trace must show, where that is configured.
@@ -124,6 +132,12 @@ impl Materials {
                 components.insert(name.to_string(), bytes);
             }
         }
+        let mut certificates = BTreeMap::new();
+        for (place, listener) in plan.listeners.iter().enumerate() {
+            if let Some(tls) = &listener.tls {
+                certificates.insert(place, reading.certificates(place, tls));
+            }
+        }
         let trace_token = reading.trace_token(&plan);
         let report = reading.report;
         match report {
@@ -137,6 +151,7 @@ impl Materials {
                     plan,
                     plugins,
                     components,
+                    certificates,
                     secrets,
                     trace_token,
                     fetched,
@@ -195,8 +210,8 @@ impl Reading<'_> {
 
     fn file(&mut self, file: &Path, place: &[&str]) -> Option<PluginBytes> {
         self.looks.insert(file.to_owned(), Look::at(file));
-        match read_bounded(file) {
-            Ok(bytes) => Some(bytes),
+        match read_bounded(file, MAX_PLUGIN) {
+            Ok(bytes) => Some(bytes.into()),
             Err(error) => {
                 let message = format!("{} cannot be read: {error}", file.display());
                 let help = "build it first, or correct the path: it starts at this file's folder";
@@ -229,6 +244,49 @@ impl Reading<'_> {
         secrets
     }
 
+    fn certificates(&mut self, listener: usize, plan: &TlsPlan) -> Vec<Arc<Certificate>> {
+        let mut certificates = Vec::with_capacity(plan.certificates.len());
+        for (number, plan) in plan.certificates.iter().enumerate() {
+            let at = |key| {
+                let (listener, number) = (listener.to_string(), number.to_string());
+                ["listener".to_owned(), listener, "certificate".to_owned(), number, key]
+            };
+            let cert = self.pem(&plan.cert, &at("cert".to_owned()));
+            let key = self.pem(&plan.key, &at("key".to_owned()));
+            let (Some(cert), Some(key)) = (cert, key) else { continue };
+            match Certificate::new(&cert, &key) {
+                Ok(certificate) if number > 0 && certificate.names().is_empty() => {
+                    let message = "no client would be shown it: it is for no DNS name";
+                    let help = "its subjectAltName says what it is for; only a listener's first needs none";
+                    self.problem(&at("cert".to_owned()), message, Some(help));
+                }
+                Ok(certificate) => certificates.push(Arc::new(certificate)),
+                Err(bad) => {
+                    let (file, place) = match bad.file() {
+                        PairFile::Cert => (&plan.cert, at("cert".to_owned())),
+                        PairFile::Key => (&plan.key, at("key".to_owned())),
+                    };
+                    self.problem(&place, &format!("{}: {bad}", file.display()), None);
+                }
+            }
+        }
+        certificates
+    }
+
+    /// The text of a certificate or key.
+    fn pem(&mut self, file: &Path, place: &[String]) -> Option<Vec<u8>> {
+        self.looks.insert(file.to_owned(), Look::at(file));
+        match read_bounded(file, MAX_PEM) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                let message = format!("{} cannot be read: {error}", file.display());
+                let help = "a relative path starts at this file's folder";
+                self.problem(place, &message, Some(help));
+                None
+            }
+        }
+    }
+
     fn trace_token(&mut self, plan: &Plan) -> Option<Arc<Secret>> {
         let path = plan.admin.trace.as_ref()?.token_file.as_ref()?;
         self.looks.insert(path.clone(), Look::at(path));
@@ -242,7 +300,9 @@ impl Reading<'_> {
         }
     }
 
-    fn problem(&mut self, place: &[&str], message: &str, help: Option<&str>) {
+    fn problem(&mut self, place: &[impl AsRef<str>], message: &str, help: Option<&str>) {
+        let place: Vec<&str> = place.iter().map(AsRef::as_ref).collect();
+        let place = &*place;
         add(&mut self.report, self.source.problem(place, message, help));
     }
 }
@@ -255,11 +315,11 @@ pub(super) fn add(sum: &mut Option<Report>, report: Report) {
     });
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<PluginBytes> {
+fn read_bounded(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_PLUGIN + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_PLUGIN {
-        return Err(std::io::Error::other("it is larger than 128 MiB"));
+    std::fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(std::io::Error::other(format!("it is larger than {} MiB", most >> 20)));
     }
-    Ok(bytes.into())
+    Ok(bytes)
 }

@@ -28,7 +28,7 @@ use crate::chain::{Chain, Plugin, Trial};
 use crate::component::Answerer;
 use crate::rollout::Rollout;
 use crate::route::{Match, Routes};
-use crate::serve::{DoorRules, Patience};
+use crate::serve::{DoorRules, Patience, Tls};
 use crate::telemetry::{ServiceMetrics, Telemetry};
 use crate::upstream::Fleet;
 use hither_balance::{Balancer, RetryBudget};
@@ -69,6 +69,8 @@ pub(crate) struct Edge {
     pub(crate) region: Arc<str>,
     /// The region as a field value, made once.
     pub(crate) region_value: HeaderValue,
+    /// Where clients reach it over TLS.
+    pub(crate) secure_port: u16,
 }
 
 /// One service.
@@ -90,6 +92,8 @@ pub(crate) struct Service {
     pub(crate) first_byte: Duration,
     /// Between two pieces of a body, in either direction.
     pub(crate) idle: Duration,
+    /// Who asks in the clear is sent to the same place over TLS.
+    pub(crate) force_https: bool,
     /// Bytes of a request body.
     pub(crate) max_body: Option<u64>,
     /// How responses are kept; none: they are not.
@@ -109,6 +113,8 @@ pub(crate) struct ListenerRules {
     pub(crate) address: Arc<str>,
     pub(crate) patience: Patience,
     pub(crate) door: DoorRules,
+    /// Where it has certificates.
+    pub(crate) tls: Option<Arc<Tls>>,
     trusted: Vec<IpNet>,
 }
 

@@ -12,6 +12,7 @@ pub(super) struct ClientFamilies {
     total: IntCounter,
     pub(super) accept_failures: IntCounter,
     shed: IntCounterVec,
+    handshakes: IntCounterVec,
     pub(super) requests_in_flight: IntGauge,
 }
 
@@ -31,6 +32,12 @@ impl ClientFamilies {
                 &["reason"],
                 r
             )?,
+            handshakes: counters!(
+                "hither_tls_handshakes_total",
+                "TLS handshakes with clients that ended, by how they did.",
+                &["result"],
+                r
+            )?,
             requests_in_flight: int_gauge!(
                 "hither_requests_in_flight",
                 "Requests that are being served, of all services.",
@@ -42,6 +49,11 @@ impl ClientFamilies {
     /// One more, until the value is dropped.
     pub(super) fn opened(&self) -> OpenConnection {
         OpenConnection::new(&self.open, &self.total)
+    }
+
+    /// A handshake ended so.
+    pub(super) fn handshake(&self, result: &str) {
+        self.handshakes.with_label_values(&[result]).inc();
     }
 
     /// So many were closed for this reason.

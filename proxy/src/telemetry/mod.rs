@@ -180,6 +180,11 @@ impl Telemetry {
         }
     }
 
+    /// A TLS handshake ended: `done`, or why there is no connection.
+    pub(crate) fn handshake(&self, result: &'static str) {
+        self.metrics.clients.handshake(result);
+    }
+
     /// So many connections were closed because there was no descriptor for them.
     pub(crate) fn shed_for_descriptors(&self, count: usize) {
         self.metrics.clients.shed("no_descriptor", count);

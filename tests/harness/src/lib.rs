@@ -4,6 +4,7 @@
 //! - [`RawOrigin`], [`GateOrigin`], [`UpgradeOrigin`] and [`RefusingOrigin`] are origins inside the test, which
 //!   may break every rule.
 //! - [`Registry`] keeps OCI artifacts, and [`SecureServer`] answers over TLS.
+//! - [`CertificatePair`] is a certificate, and [`TlsBridge`] lets every client here speak TLS.
 //! - [`DnsServer`] answers for names, and [`FarNetwork`] is a network behind a link that delays.
 //! - [`Http1`], [`H2`], [`WebSocket`], [`Tunnel`] and [`Load`] are clients.
 //! - [`eventually`] waits for a condition; nothing here or in a test waits for a time to pass.
@@ -23,7 +24,7 @@ mod message;
 mod origin;
 mod registry;
 mod run;
-mod secure;
+mod tls;
 mod wire;
 
 pub use client::error::ClientError;
@@ -55,4 +56,6 @@ pub use run::metrics::{Metrics, Series};
 pub use run::origin::OriginProcess;
 pub use run::program::{Ended, Program};
 pub use rustix::process::Signal;
-pub use secure::SecureServer;
+pub use tls::bridge::{BridgeOptions, Shaken, TlsBridge};
+pub use tls::pair::CertificatePair;
+pub use tls::server::SecureServer;

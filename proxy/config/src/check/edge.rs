@@ -108,6 +108,25 @@ impl Check<'_> {
         AdminPlan { address, token_file: raw.token_file.map(|at| self.path(&at)), trace }
     }
 
+    pub(super) fn listener(&mut self, raw: RawListener) -> Option<ListenerPlan> {
+        let tls = self.tls(raw.certificates, raw.tls_handshakes_per_client);
+        let networks = raw.trusted_proxies.value.into_iter();
+        Some(ListenerPlan {
+            address: raw.address?.value.0,
+            trusted_proxies: networks.map(|at| at.value.0).collect(),
+            head_timeout: raw.head_timeout.value,
+            max_head: raw.max_head.value,
+            max_header_lines: raw.max_header_lines.value,
+            idle_timeout: raw.idle_timeout.value,
+            min_body_rate: raw.min_body_rate.value,
+            connections_per_client: raw.connections_per_client.value,
+            new_connections_per_client: raw.new_connections_per_client.value,
+            http2_control_frames: raw.http2_control_frames.value,
+            http2_resets: raw.http2_resets.value,
+            tls,
+        })
+    }
+
     pub(super) fn log(&self, raw: RawLog) -> LogPlan {
         let access = match raw.access.value {
             AccessLog::File(path) => AccessLog::File(self.folder.join(path)),
@@ -125,23 +144,6 @@ fn most_requests(memory: Option<Size>) -> u32 {
 /// Where an edge stands that was not told.
 pub(super) fn default_region() -> Name {
     Name::from_any("local", "local")
-}
-
-pub(super) fn listener(raw: RawListener) -> Option<ListenerPlan> {
-    let networks = raw.trusted_proxies.value.into_iter();
-    Some(ListenerPlan {
-        address: raw.address?.value.0,
-        trusted_proxies: networks.map(|at| at.value.0).collect(),
-        head_timeout: raw.head_timeout.value,
-        max_head: raw.max_head.value,
-        max_header_lines: raw.max_header_lines.value,
-        idle_timeout: raw.idle_timeout.value,
-        min_body_rate: raw.min_body_rate.value,
-        connections_per_client: raw.connections_per_client.value,
-        new_connections_per_client: raw.new_connections_per_client.value,
-        http2_control_frames: raw.http2_control_frames.value,
-        http2_resets: raw.http2_resets.value,
-    })
 }
 
 pub(super) fn origin(raw: RawOrigin, edge_region: &Name) -> Option<OriginPlan> {

@@ -14,6 +14,7 @@ mod plugin;
 mod route;
 mod secret;
 mod service;
+mod tls;
 mod unique;
 mod world;
 
@@ -60,12 +61,13 @@ pub(crate) fn check(
     }
     check.distinct_binds(&raw);
     check.distinct_routes(&raw.services);
+    check.tls_of_services(&raw);
     let edge = check.edge(raw.edge);
     // Without an edge there is no plan, but the rest may have problems worth telling.
     let region = edge.as_ref().map_or_else(edge::default_region, |edge| edge.region.clone());
     let admin = check.admin(raw.admin);
     let log = check.log(raw.log);
-    let listeners = raw.listeners.into_iter().filter_map(edge::listener).collect();
+    let listeners = raw.listeners.into_iter().filter_map(|raw| check.listener(raw)).collect();
     let origins =
         raw.origins.into_iter().filter_map(|origin| edge::origin(origin, &region)).collect();
     let callable: Vec<Callable> = raw.services.iter().map(Callable::of).collect();

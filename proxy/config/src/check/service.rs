@@ -63,6 +63,7 @@ impl Check<'_> {
             hosts,
             path_prefix: raw.path_prefix.value,
             plugins: attachments,
+            force_https: raw.force_https.value,
             max_body: raw.max_body.map(|at| at.value),
             component,
             queue: queue(&raw.queue, &concurrency, instances.len()),

@@ -6,6 +6,7 @@ mod cache;
 mod component;
 mod plugin;
 mod service;
+mod tls;
 mod world;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use service::{
     ServicePlan, TimeoutsPlan, WhenPlan,
 };
 
+pub use tls::{CertificatePlan, TlsPlan};
 pub use world::{CheckKind, CheckPlan, DnsPlan, EjectionPlan, Fits, HttpCheckPlan, PlacePlan};
 
 use crate::value::{AccessLog, AdminAddress, LogFormat, LogLevel, Name, Rate, Size};
@@ -130,6 +132,8 @@ pub struct ListenerPlan {
     pub http2_control_frames: Rate,
     /// HTTP/2 streams that are reset, of one connection, beyond one for every four answers.
     pub http2_resets: Rate,
+    /// None: HTTP in the clear.
+    pub tls: Option<TlsPlan>,
 }
 
 /// `[[origin]]`

@@ -24,6 +24,8 @@ pub struct ServicePlan {
     pub path_prefix: PathPrefix,
     /// The plugins its requests pass, in this order, each once.
     pub plugins: Vec<AttachmentPlan>,
+    /// Who asks in the clear is sent to the same place over TLS.
+    pub force_https: bool,
     /// The largest request body; none: no bound.
     pub max_body: Option<Size>,
     /// Who answers in place of instances; then there are none, and what is said of instances is of no

@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::RawCertificate;
+use crate::findings::Spot;
 use crate::read::{At, Fields, Shape};
 use crate::value::{
     AccessLog, AdminAddress, FieldName, FilePath, ListenAddress, LogFormat, LogLevel, Name,
@@ -207,6 +209,10 @@ pub(crate) struct RawListener {
     pub(crate) new_connections_per_client: At<Rate>,
     pub(crate) http2_control_frames: At<Rate>,
     pub(crate) http2_resets: At<Rate>,
+    pub(crate) certificates: Vec<RawCertificate>,
+    pub(crate) tls_handshakes_per_client: Option<At<Rate>>,
+    /// Where the table stands.
+    pub(crate) spot: Spot,
 }
 
 impl Shape for RawListener {
@@ -277,6 +283,18 @@ impl Shape for RawListener {
                 "HTTP/2 streams of one connection that are reset, by either side, beyond one for every \
                  four answers; as above.",
             ),
+            certificates: fields.tables(
+                "certificate",
+                "With any, the listener speaks TLS (1.2 and 1.3), and HTTP/2 where the client does; the \
+                 certificate is chosen by the name that it asks for, else it is the first.",
+            ),
+            tls_handshakes_per_client: fields.optional(
+                "tls_handshakes_per_client",
+                "\"100/s\"",
+                "How many TLS handshakes a client, as above, may begin; more are closed before they \
+                 cost anything. Default: 100/s.",
+            ),
+            spot: fields.spot(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod edge;
 mod limiter;
 mod plugin;
 mod service;
+mod tls;
 mod world;
 
 pub(crate) use attachment::{RawOverride, RawWhen};
@@ -20,6 +21,7 @@ pub(crate) use plugin::{EMPTY_SHA256, RawPlugin, RawSecret};
 pub(crate) use service::{
     RawConcurrency, RawInstance, RawLimit, RawQueue, RawService, RawTimeouts,
 };
+pub(crate) use tls::RawCertificate;
 pub(crate) use world::{RawCheck, RawDns, RawEjection, RawHttpCheck, RawInstanceChange, RawPlace};
 
 use crate::read::{At, Fields, Shape};

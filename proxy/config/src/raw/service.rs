@@ -29,6 +29,7 @@ pub(crate) struct RawService {
     pub(crate) hosts: At<Vec<At<HostPattern>>>,
     pub(crate) path_prefix: At<PathPrefix>,
     pub(crate) plugins: At<Vec<At<Name>>>,
+    pub(crate) force_https: At<bool>,
     pub(crate) max_body: Option<At<Size>>,
     pub(crate) answerer: RawAnswerer,
     pub(crate) concurrency: RawConcurrency,
@@ -62,6 +63,11 @@ impl Shape for RawService {
                 "plugins",
                 "\"headers\"",
                 "Plugins its requests pass through, in this order.",
+            ),
+            force_https: fields.or(
+                "force_https",
+                false,
+                "Who asks in the clear is sent to the same place over TLS (308).",
             ),
             max_body: fields.bounded_optional(
                 "max_body",

@@ -1,4 +1,4 @@
-//! What a limit counts apart: the client, a field, a cookie, the path, the method.
+//! What a limit counts apart: the client, a field, a cookie, the path, the method, the name asked for over TLS.
 
 use std::fmt;
 
@@ -23,16 +23,18 @@ pub enum LimitKey {
     Path,
     /// Each method.
     Method,
+    /// Each name that clients ask for when they open a connection over TLS (SNI).
+    TlsSni,
 }
 
-const PLAIN: [(&str, LimitKey); 3] = [
+const PLAIN: [(&str, LimitKey); 4] = [
     ("client.address", LimitKey::ClientAddress),
     ("path", LimitKey::Path),
     ("method", LimitKey::Method),
+    ("tls.sni", LimitKey::TlsSni),
 ];
 
-const HELP: &str =
-    "it is one of \"client.address\", \"header:NAME\", \"cookie:NAME\", \"path\", \"method\"";
+const HELP: &str = "it is one of \"client.address\", \"header:NAME\", \"cookie:NAME\", \"path\", \"method\", \"tls.sni\"";
 
 impl LimitKey {
     fn parse(text: &str) -> Result<Self, Complaint> {
@@ -46,9 +48,6 @@ impl LimitKey {
             Some((kind @ ("header" | "cookie"), _)) => Err(complaint
                 .label(format!("the name of the {kind} follows the colon"))
                 .help("letters, digits and hyphens, at most 128 in all")),
-            _ if text == "tls.sni" => {
-                Err(complaint.label("listeners do not speak TLS in this version").help(HELP))
-            }
             _ => {
                 let complaint = complaint.help(HELP);
                 let known = PLAIN.iter().map(|(word, _)| *word).chain(["header:", "cookie:"]);
@@ -79,7 +78,7 @@ impl Scalar for LimitKey {
 
     fn schema() -> Value {
         let name = "[!#$%&'*+.^_`|~A-Za-z0-9-]{1,128}";
-        let pattern = format!("^(client\\.address|path|method|(header|cookie):{name})$");
+        let pattern = format!("^(client\\.address|path|method|tls\\.sni|(header|cookie):{name})$");
         json!({ "type": "string", "pattern": pattern })
     }
 
@@ -96,6 +95,7 @@ impl fmt::Display for LimitKey {
             Self::Cookie(name) => write!(formatter, "cookie:{name}"),
             Self::Path => formatter.write_str("path"),
             Self::Method => formatter.write_str("method"),
+            Self::TlsSni => formatter.write_str("tls.sni"),
         }
     }
 }
@@ -110,11 +110,10 @@ mod tests {
         assert_eq!(parse("client.address"), Some(LimitKey::ClientAddress));
         assert_eq!(parse("header:X-Api-Key"), Some(LimitKey::Header("x-api-key".to_owned())));
         assert_eq!(parse("cookie:Sid"), Some(LimitKey::Cookie("Sid".to_owned())));
-        for good in ["client.address", "path", "method", "header:x-a", "cookie:S"] {
+        for good in ["client.address", "path", "method", "tls.sni", "header:x-a", "cookie:S"] {
             assert_eq!(parse(good).map(|key| key.to_string()).as_deref(), Some(good));
         }
-        for bad in ["", "header", "header:", "header:a b", "cookie:a=b", "tls.sni", "query", "Path"]
-        {
+        for bad in ["", "header", "header:", "header:a b", "cookie:a=b", "tls", "query", "Path"] {
             assert_eq!(parse(bad), None, "{bad:?} was taken");
         }
     }

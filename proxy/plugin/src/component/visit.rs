@@ -136,9 +136,14 @@ impl Component {
             http_body_util::BodyExt::map_err(body, error)
         });
         let ending = store.data().ended.ending();
+        // The edge says it there, whatever the client says.
+        let scheme = match request.headers().get("x-forwarded-proto") {
+            Some(told) if told.as_bytes().eq_ignore_ascii_case(b"https") => Scheme::Https,
+            _ => Scheme::Http,
+        };
         let (said, hear) = std::sync::mpsc::sync_channel(1);
         let mut http = store.data_mut().http();
-        let handed = http.new_incoming_request(Scheme::Http, request).and_then(|request| {
+        let handed = http.new_incoming_request(scheme, request).and_then(|request| {
             let answered = move |answer| drop(said.try_send(pass_on(answer, tell, ending)));
             Ok((request, http.new_response_outparam_from_callback(answered)?))
         });

@@ -70,7 +70,7 @@ fn asked(out: &mut Text, it: &Explanation, why: Option<&str>) {
         false => format!(", by the trusted proxy {}", asked.peer),
     };
     let (method, host, path) = (&asked.method, clean(&asked.host), clean(&asked.path));
-    out.line(&format!("{method} http://{host}{path} from {}{by}", asked.client));
+    out.line(&format!("{method} {}://{host}{path} from {}{by}", asked.scheme, asked.client));
     let place = format!("edge {} in {}", it.edge, it.region);
     match it.source {
         Source::Edge => out.line(&format!("{place}, snapshot {}, as things stand", it.snapshot)),
@@ -103,6 +103,9 @@ fn outcome(it: &Explanation) -> String {
         ),
         Outcome::Answered { status, plugin } => {
             format!("is answered with {status} by the plugin {plugin}")
+        }
+        Outcome::Redirected { status, to } => {
+            format!("is sent to {} with {status}: its service has force_https", clean(to))
         }
         Outcome::Refused { status, fault, by, retry_after_seconds } => {
             let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();

@@ -69,7 +69,9 @@ impl AsyncWrite for Guard {
         }
         let emptied = this.outbox.poll_empty(&mut this.io, cx).map_ok(|()| 0);
         ready!(this.poll_taken(cx, emptied))?;
-        Pin::new(&mut this.io).poll_flush(cx)
+        // TLS holds back what the client has not taken.
+        let flushed = Pin::new(&mut this.io).poll_flush(cx).map_ok(|()| 0);
+        this.poll_taken(cx, flushed).map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -12,16 +12,17 @@ const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
 impl Guard {
     /// Ready when the client has closed its side. Reads nothing.
     pub(crate) async fn client_left(&self) {
+        let socket = self.io.socket();
         loop {
-            match self.io.ready(Interest::READABLE).await {
+            match socket.ready(Interest::READABLE).await {
                 Err(_) => return,
                 Ok(ready) if ready.is_read_closed() => return,
                 Ok(_) => {}
             }
             // Nothing to read clears the readiness, so that the next wait costs nothing; unread
             // bytes (a body, a pipelined request) leave only an occasional look.
-            let peeked = self.io.try_io(Interest::READABLE, || {
-                socket2::SockRef::from(&self.io).peek(&mut [std::mem::MaybeUninit::uninit()])
+            let peeked = socket.try_io(Interest::READABLE, || {
+                socket2::SockRef::from(socket).peek(&mut [std::mem::MaybeUninit::uninit()])
             });
             match peeked {
                 Ok(0) => return,

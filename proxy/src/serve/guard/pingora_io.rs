@@ -25,7 +25,7 @@ impl Shutdown for Guard {
 
 impl UniqueID for Guard {
     fn id(&self) -> UniqueIDType {
-        self.io.as_raw_fd()
+        self.io.socket().as_raw_fd()
     }
 }
 

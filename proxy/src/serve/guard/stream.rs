@@ -1,4 +1,4 @@
-//! The guard as Pingora's stream type: a TCP connection that hands over exactly one request at a
+//! The guard as Pingora's stream type: a client's connection that hands over exactly one request at a
 //! time.
 
 use super::body::Body;
@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::serve::connection::Connection;
 use crate::serve::drain::Drain;
 use crate::serve::lazy_deadline::LazyDeadline;
+use crate::serve::tls::{ClientStream, Spoken};
 use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -23,7 +24,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// One read. Shared by all connections of a thread: an idle connection holds no buffer.
@@ -83,7 +83,8 @@ pub(super) enum Phase {
 
 /// A client's connection as Pingora sees it.
 pub(crate) struct Guard {
-    pub(super) io: TcpStream,
+    pub(super) io: ClientStream,
+    spoken: Spoken,
     pub(super) connection: Arc<Connection>,
     pub(super) digest: Arc<ProxyDigest>,
     pub(super) socket: Arc<SocketDigest>,
@@ -106,12 +107,17 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Takes over an accepted connection.
-    pub(crate) fn new(io: TcpStream, connection: Arc<Connection>) -> Box<Guard> {
-        let socket = SocketDigest::from_raw_fd(io.as_raw_fd());
+    pub(in crate::serve) fn new(
+        io: ClientStream,
+        spoken: Spoken,
+        connection: Arc<Connection>,
+    ) -> Box<Guard> {
+        let socket = SocketDigest::from_raw_fd(io.socket().as_raw_fd());
         let _ = socket.peer_addr.set(Some(PingoraAddr::Inet(connection.peer)));
         let digest = connection.digest();
         Box::new(Guard {
             io,
+            spoken,
             connection,
             digest,
             socket: Arc::new(socket),
@@ -148,10 +154,15 @@ impl Guard {
         self.deadline.set(now + if first { patience.head_timeout } else { patience.idle_timeout });
         loop {
             if !self.inbox.is_empty() {
-                if first && self.inbox.starts_with(HTTP2_PREFACE) {
+                let may_be_http2 = first && self.spoken != Spoken::Http1;
+                if may_be_http2 && self.inbox.starts_with(HTTP2_PREFACE) {
                     return self.open_http2(patience.calm);
                 }
-                if !(first && HTTP2_PREFACE.starts_with(&self.inbox)) {
+                if !(may_be_http2 && HTTP2_PREFACE.starts_with(&self.inbox)) {
+                    if self.spoken == Spoken::Http2 {
+                        // It does not speak what it chose (RFC 9113 section 3.4).
+                        return NextRequest::Gone;
+                    }
                     match scanner.scan(&self.inbox, patience.head) {
                         Ok(None) => {}
                         Ok(Some(head)) => {

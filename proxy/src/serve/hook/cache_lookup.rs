@@ -30,7 +30,7 @@ pub(super) fn ask(session: &mut Session, ctx: &mut Ctx) {
     let head = session.req_header();
     let asker = Asker {
         service,
-        peer_trusted: ctx.peer_trusted,
+        hop: ctx.hop,
         bodiless,
         // Of one that is fetched anew, they were asked about the request that it is for.
         keyed: ctx.renewal.as_mut().and_then(|renewal| renewal.keyed.take()),

@@ -3,17 +3,20 @@
 
 use super::peer::client_left;
 use super::whole_request::{self, Taken};
-use crate::decide::{self, Client, Entry, Gathered, Matched};
+use crate::decide::{self, Admitted, Client, Entry, Gathered, Matched};
 use crate::fault::Fault;
+use crate::route;
 use crate::serve::body::hold;
 use crate::serve::connection::Connection;
 use crate::serve::ctx::{Ctx, Failure};
 use crate::serve::guard::{HeadLimits, Pace};
 use crate::serve::message;
 use crate::serve::request_id::RequestId;
+use crate::serve::tls::Secured;
 use crate::serve::{answer, renewal, trace};
 use crate::shared::Shared;
 use crate::snapshot::Service;
+use hither_limit::Value;
 use http::{Method, Version, header};
 use pingora_core::Result;
 use pingora_http::RequestHeader;
@@ -80,6 +83,7 @@ fn enter(shared: &Shared, ctx: &mut Ctx) -> std::result::Result<(), Failure> {
 async fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), Failure> {
     let head = session.req_header();
     check_http2_head(head, limits(ctx))?;
+    check_name(head, ctx)?;
     let service = find_service(head, ctx)?;
     ctx.sight.found(service.clone());
     let http2 = head.version == Version::HTTP_2;
@@ -115,11 +119,14 @@ async fn decide(
     // Its parts are shared, so keeping it copies nothing.
     let original = head.uri.path_and_query().filter(|_| asks).cloned();
     let Some(snapshot) = ctx.sight.snapshot() else { return Err(Fault::Internal.into()) };
+    let secured = ctx.connection.as_ref().and_then(|connection| connection.tls.as_ref());
     let entry = Entry {
         service,
         edge: &snapshot.edge,
         limiters: &snapshot.limiters,
         client: ctx.client,
+        hop: ctx.hop,
+        tls_name: secured.map_or(Value::Absent, Secured::counted_name),
         number: &|| ctx.id.exchange(),
         end_of_stream,
         http_version: head.version,
@@ -130,7 +137,11 @@ async fn decide(
     if asks && head.uri.path_and_query() != original.as_ref() {
         ctx.original_target = original.map(|target| target.as_str().into());
     }
-    ctx.reply = admitted?;
+    ctx.reply = match admitted? {
+        Admitted::Go => None,
+        Admitted::Answered(reply) => Some(reply),
+        Admitted::Redirected(place) => Some(answer::elsewhere(place)),
+    };
     Ok(())
 }
 
@@ -159,14 +170,24 @@ fn identify(session: &Session, ctx: &mut Ctx) {
     let headers = &session.req_header().headers;
     let peer = connection.peer.ip().to_canonical();
     let rules = ctx.sight.snapshot().and_then(|snapshot| snapshot.listener(&connection.listener));
-    let client = Client::of(headers, peer, rules);
+    let client = Client::of(headers, peer, connection.tls.is_some(), rules);
     ctx.client = client.address;
-    ctx.peer_trusted = client.peer_trusted;
-    if client.peer_trusted {
+    ctx.hop = client.hop;
+    if client.hop.trusted {
         let given = headers.get(X_REQUEST_ID).and_then(|id| RequestId::given(id.as_bytes()));
         ctx.id = given.unwrap_or_else(|| ctx.id.clone());
     }
     ctx.connection = Some(connection);
+}
+
+/// Who asked for a host when it connected asks for that one, or for one that the same certificate is for.
+fn check_name(head: &RequestHeader, ctx: &Ctx) -> std::result::Result<(), Fault> {
+    let secured = ctx.connection.as_ref().and_then(|connection| connection.tls.as_ref());
+    let host = || route::host_of(message::authority(head));
+    match secured.is_none_or(|secured| secured.answers_for(&host())) {
+        true => Ok(()),
+        false => Err(Fault::Misdirected),
+    }
 }
 
 /// What the guard checks of an HTTP/1 head, for the parts of an HTTP/2 head that Pingora lets by.

@@ -153,14 +153,14 @@ fn forwarded(uri: &Uri, headers: &mut HeaderMap, ctx: &Ctx) -> Result<()> {
     // Between two HTTP/2 peers the host is the authority alone.
     let authority = || HeaderValue::from_str(uri.authority()?.as_str()).ok();
     let host = headers.get(header::HOST).cloned().or_else(authority);
-    let plain = HeaderValue::from_static("http");
-    if ctx.peer_trusted {
+    let scheme = HeaderValue::from_static(if ctx.hop.secure { "https" } else { "http" });
+    if ctx.hop.trusted {
         let chained = chain(headers, &X_FORWARDED_FOR, peer)?;
         headers.insert(X_FORWARDED_FOR, chained);
         let chained = chain(headers, &header::FORWARDED, &connection.forwarded)?;
         headers.insert(header::FORWARDED, chained);
         headers.insert(HITHER_CLIENT_IP, text(&ctx.client.to_string())?);
-        headers.entry(X_FORWARDED_PROTO).or_insert(plain);
+        headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
         if let Some(host) = host {
             headers.entry(X_FORWARDED_HOST).or_insert(host);
         }
@@ -168,7 +168,7 @@ fn forwarded(uri: &Uri, headers: &mut HeaderMap, ctx: &Ctx) -> Result<()> {
         headers.insert(header::FORWARDED, connection.forwarded.clone());
         headers.insert(X_FORWARDED_FOR, peer.clone());
         headers.insert(HITHER_CLIENT_IP, peer.clone());
-        headers.insert(X_FORWARDED_PROTO, plain);
+        headers.insert(X_FORWARDED_PROTO, scheme);
         match host {
             Some(host) => drop(headers.insert(X_FORWARDED_HOST, host)),
             None => drop(headers.remove(X_FORWARDED_HOST)),

@@ -3,7 +3,6 @@
 
 use super::upstream_request::wanted_upgrade;
 use super::{guard, outcome};
-use crate::decide::scheme;
 use crate::serve::caching::Caching;
 use crate::serve::ctx::Ctx;
 use crate::serve::message;
@@ -68,7 +67,7 @@ fn invalidate(shared: &Shared, session: &Session, response: &ResponseHeader, ctx
     if !is_unsafe(&head.method) {
         return;
     }
-    let (scheme, authority) = (scheme(&head.headers, ctx.peer_trusted), message::authority(head));
+    let (scheme, authority) = (ctx.hop.scheme(&head.headers), message::authority(head));
     let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
     for path in invalidated(scheme, authority, target, response.status, &response.headers) {
         let path = path.as_bytes();

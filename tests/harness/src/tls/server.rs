@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+
+use super::pair::CertificatePair;
 
 /// A server on a free port of 127.0.0.1 that calls itself `localhost`.
 #[derive(Debug)]
@@ -31,16 +32,15 @@ impl SecureServer {
     /// # Panics
     /// If no socket can be bound or no certificate made.
     pub async fn start(answers: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
-        let signed = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let pair = CertificatePair::for_names(&["localhost"]);
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("root.pem"), signed.cert.pem()).unwrap();
-        let key = PrivatePkcs8KeyDer::from(signed.signing_key.serialize_der());
+        std::fs::write(folder.path().join("root.pem"), pair.cert()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![signed.cert.der().clone()], key.into())
+            .with_single_cert(vec![pair.der()], pair.key_der().into())
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
