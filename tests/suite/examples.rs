@@ -1,7 +1,7 @@
 //! Every file in `examples/` is booted as it is, on other ports, and answers.
 
 use crate::support::{HITHER, shipped};
-use hither_harness::{Hither, Request};
+use hither_harness::{BridgeOptions, CertificatePair, H2, Hither, Request, TlsBridge};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,11 @@ async fn boot(path: &Path) -> Hither {
             config = config.replace(&file, &format!("{plugin}.wasm"));
             builder = builder.file(&format!("{plugin}.wasm"), shipped(plugin));
         }
+    }
+    if config.contains("[[listener.certificate]]") {
+        let pair = CertificatePair::for_names(&["localhost", "*.localhost"]);
+        builder = builder.file("certs/localhost.pem", pair.cert());
+        builder = builder.file("certs/localhost.key", pair.key());
     }
     builder.config(config).start().await
 }
@@ -130,4 +135,17 @@ async fn the_api_gateway_example_asks_for_a_token_and_counts_by_user() {
         assert!(answer.text().contains("[\"x-user\",\"alice\"]"), "{}", answer.text());
     }
     edge.send(&request).await.expect_status(429);
+}
+
+/// As the file itself promises in its first lines.
+#[tokio::test]
+async fn the_tls_example_speaks_it_and_sends_there() {
+    let edge = boot(&example("tls.toml")).await;
+    let options = BridgeOptions { name: Some("localhost"), alpn: vec!["h2"], tls12: false };
+    let over = TlsBridge::to(edge.address(1), options).await;
+    let h2 = H2::connect(over.address()).await.unwrap();
+    h2.get("/").await.unwrap().expect_status(200);
+    let sent = edge.send(&Request::get("/").host("account.localhost:8080")).await;
+    let there = format!("https://account.localhost:{}/", edge.address(1).port());
+    assert_eq!(sent.expect_status(308).header("location"), Some(&*there));
 }

@@ -318,3 +318,32 @@ async fn long_bodies_and_websockets_pass_whole() {
     }
     assert!(origin.requests().iter().all(|request| request.body == body));
 }
+
+/// RFC 9111 section 2: the target's scheme is part of the key.
+#[tokio::test]
+async fn what_is_kept_of_one_scheme_is_not_given_for_the_other() {
+    let pair = CertificatePair::for_names(&["a.example"]);
+    let kept = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 4\r\n\r\nfine";
+    let origin = RawOrigin::answering(kept).await;
+    let tables = instance("one", origin.address(), "");
+    let config = format!(
+        "[[listener]]\naddress = \"127.0.0.1:0\"\n[[listener]]\naddress = \"127.0.0.3:0\"\n{}\
+         [service.web.cache]\n{tables}",
+        certificate("a")
+    );
+    let builder = Hither::builder(HITHER).file("a.pem", pair.cert()).file("a.key", pair.key());
+    let edge = builder.config(config).start().await;
+    let request = Request::get("/").host("a.example");
+    edge.send(&request).await.expect_status(200);
+    let options = BridgeOptions { name: Some("a.example"), ..BridgeOptions::default() };
+    let over = TlsBridge::to(edge.address(1), options).await;
+    for fetched in [2, 2] {
+        client(&over).await.request(&request).await.unwrap().expect_status(200);
+        edge.send(&request).await.expect_status(200);
+        assert_eq!(origin.received(), fetched);
+    }
+    let purged = edge.ask(&Request::new("DELETE", "/cache?url=https://a.example/")).await;
+    assert_eq!(purged.expect_status(200).json()["purged"], 1);
+    edge.send(&request).await.expect_status(200);
+    assert_eq!(origin.received(), 2);
+}
