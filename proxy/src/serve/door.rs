@@ -22,18 +22,18 @@ pub(crate) struct DoorRules {
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shut {
-    TooMany,
-    TooFast,
-    TooManyHandshakes,
+    Crowd,
+    Pace,
+    Handshakes,
 }
 
 impl Shut {
     /// The word in metrics and log.
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Shut::TooMany => "too_many_of_client",
-            Shut::TooFast => "too_fast_of_client",
-            Shut::TooManyHandshakes => "too_many_handshakes_of_client",
+            Shut::Crowd => "too_many_of_client",
+            Shut::Pace => "too_fast_of_client",
+            Shut::Handshakes => "too_many_handshakes_of_client",
         }
     }
 }
@@ -75,14 +75,14 @@ impl Door {
         let mut inside = self.inside.lock();
         let open = inside.get(&key).copied().unwrap_or_default();
         if open >= rules.most {
-            return Err(Shut::TooMany);
+            return Err(Shut::Crowd);
         }
         if !self.new.check(&rules.pace, &key, now, 1).allowed {
-            return Err(Shut::TooFast);
+            return Err(Shut::Pace);
         }
         let handshake = rules.handshakes.map(|pace| self.handshakes.check(&pace, &key, now, 1));
         if handshake.is_some_and(|decision| !decision.allowed) {
-            return Err(Shut::TooManyHandshakes);
+            return Err(Shut::Handshakes);
         }
         inside.insert(key, open + 1);
         drop(inside);
@@ -123,11 +123,11 @@ mod tests {
         let enter = |from: &str| door.enter(client(from), rules(2, 100), Duration::ZERO);
         let first = enter("2001:db8::1").unwrap();
         let _second = enter("2001:db8::2").unwrap();
-        assert_eq!(enter("2001:db8::3").err(), Some(Shut::TooMany), "one /64 is one client");
+        assert_eq!(enter("2001:db8::3").err(), Some(Shut::Crowd), "one /64 is one client");
         let _other = enter("2001:db8:0:1::1").unwrap();
         drop(first);
         let third = enter("2001:db8::3").unwrap();
-        assert_eq!(enter("2001:db8::3").err(), Some(Shut::TooMany));
+        assert_eq!(enter("2001:db8::3").err(), Some(Shut::Crowd));
         drop(third);
         assert_eq!(door.inside.lock().len(), 2);
     }
@@ -138,7 +138,7 @@ mod tests {
         let tls = DoorRules { handshakes: Some(rules(1, 1).pace), ..rules(100, 100) };
         let enter = |rules| door.enter(client("192.0.2.1"), rules, Duration::ZERO).err();
         let shut = [tls, tls, rules(100, 100)].map(enter);
-        assert_eq!(shut, [None, Some(Shut::TooManyHandshakes), None]);
+        assert_eq!(shut, [None, Some(Shut::Handshakes), None]);
         assert!(door.inside.lock().is_empty());
     }
 
@@ -149,7 +149,7 @@ mod tests {
             door.enter(client("192.0.2.1"), rules(100, 2), Duration::from_secs(seconds)).err()
         };
         let shut = [0, 0, 0, 1, 1].map(enter);
-        assert_eq!(shut, [None, None, Some(Shut::TooFast), None, Some(Shut::TooFast)]);
+        assert_eq!(shut, [None, None, Some(Shut::Pace), None, Some(Shut::Pace)]);
         assert!(door.inside.lock().is_empty());
     }
 }
