@@ -347,3 +347,27 @@ async fn what_is_kept_of_one_scheme_is_not_given_for_the_other() {
     edge.send(&request).await.expect_status(200);
     assert_eq!(origin.received(), 2);
 }
+
+#[tokio::test]
+async fn it_is_told_how_long_certificates_are_good() {
+    let good = CertificatePair::for_names(&["a.example", "b.example"]);
+    let old = CertificatePair::expired(&["old.example"]);
+    let Scene { edge, origin: _origin } = scene(&[("a", &good), ("old", &old)], "", "").await;
+    let status = edge.status().await;
+    let certificates = &status["listeners"][0]["certificates"];
+    assert_eq!(certificates[0]["names"], serde_json::json!(["a.example", "b.example"]));
+    assert_eq!((&certificates[0]["good"], &certificates[1]["good"]), (&true.into(), &false.into()));
+    // 2000-02-01T00:00:00Z.
+    assert_eq!(certificates[1]["expires"], 949_363_200);
+    let labels = [("listener", "127.0.0.1:0"), ("name", "old.example")];
+    let metrics = edge.metrics().await;
+    let expiry = metrics.value("hither_certificate_expiry_timestamp_seconds", &labels);
+    assert_eq!(expiry, Some(949_363_200.0));
+    let warned = |line: &String| line.contains("has expired") && line.contains("old.example");
+    assert!(edge.log_lines().iter().any(warned));
+    let shown = edge.command(&["status", "--admin", &edge.admin().to_string()]).await;
+    assert!(shown.status.success(), "{shown:?}");
+    let shown = shown.stdout;
+    assert!(shown.contains("certificate for a.example, b.example, good for"), "{shown}");
+    assert!(shown.contains("certificate for old.example, EXPIRED"), "{shown}");
+}

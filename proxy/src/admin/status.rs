@@ -4,7 +4,7 @@ use super::State;
 use crate::chain::Plugin;
 use crate::component::Answerer;
 use crate::serve::Stage;
-use crate::snapshot::{Concurrency, Service, Snapshot};
+use crate::snapshot::{Concurrency, ListenerRules, Service, Snapshot, unix_time};
 use serde_json::{Value, json};
 use std::time::UNIX_EPOCH;
 
@@ -33,10 +33,28 @@ pub(super) fn status(state: &State) -> Value {
                 "failures": disk.failures,
             })),
         },
+        "listeners": snapshot.listeners.iter().map(listener).collect::<Vec<_>>(),
         "services": snapshot.services.iter().map(|s| service(s, &snapshot)).collect::<Vec<_>>(),
         "plugins": snapshot.plugins.iter().map(|p| plugin(p)).collect::<Vec<_>>(),
         "rollouts": state.reloader.rollouts(),
         "swaps": state.reloader.swaps(),
+    })
+}
+
+fn listener(listener: &ListenerRules) -> Value {
+    let now = unix_time();
+    let certificates = listener.tls.iter().flat_map(|tls| tls.certificates());
+    let certificates = certificates.map(|certificate| {
+        json!({
+            "names": certificate.names().iter().map(|name| &**name).collect::<Vec<_>>(),
+            "expires": certificate.expires(),
+            "good": certificate.is_good(now),
+        })
+    });
+    json!({
+        "address": &*listener.address,
+        "tls": listener.tls.is_some(),
+        "certificates": certificates.collect::<Vec<_>>(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! `hither status`
 
 use super::remote::Target;
+use crate::snapshot::unix_time;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use std::process::ExitCode;
@@ -40,6 +41,20 @@ fn component(service: &Value) {
     }
 }
 
+fn certificates(listener: &Value) {
+    for certificate in list(listener, "certificates") {
+        let names: Vec<&str> = list(certificate, "names").filter_map(Value::as_str).collect();
+        let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
+        let left = certificate["expires"].as_i64().unwrap_or_default() - unix_time();
+        let state = match (certificate["good"] == true, left / (24 * 3600)) {
+            (true, days) => format!("good for {days} days more"),
+            (false, days) if left < 0 => format!("EXPIRED {} days ago", -days),
+            (false, _) => "NOT GOOD YET".to_owned(),
+        };
+        println!("listener {}: certificate for {names}, {state}", text(listener, "address"));
+    }
+}
+
 fn print(status: &Value) {
     println!(
         "{} in {}: hither {}, {}, snapshot {} for {} s",
@@ -50,6 +65,9 @@ fn print(status: &Value) {
         status["snapshot"]["id"],
         status["snapshot"]["age_seconds"],
     );
+    for listener in list(status, "listeners") {
+        certificates(listener);
+    }
     for service in list(status, "services") {
         if service["component"].is_object() {
             component(service);

@@ -3,6 +3,7 @@
 
 use super::limits::Limits;
 use super::materials::add;
+use super::unix_time;
 use super::{
     Clock, Concurrency, Edge, Limiters, ListenerRules, LiveSnapshot, Materials, Rejection, Service,
     Snapshot, TraceRule, Trials,
@@ -11,7 +12,7 @@ use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Trial, Wanted
 use crate::component::{self, Answerer, ComponentLoader};
 use crate::decide::HTTPS;
 use crate::route::Routes;
-use crate::serve::{Calm, DoorRules, Frequency, HeadLimits, Patience, Tls, TlsGround};
+use crate::serve::{Calm, Certificate, DoorRules, Frequency, HeadLimits, Patience, Tls, TlsGround};
 use crate::telemetry::Telemetry;
 use crate::upstream::{Fleet, Watcher, World};
 use hither_balance::{Allowance, RetryBudget};
@@ -124,6 +125,7 @@ impl Builder {
         let listeners = materials.plan.listeners.iter().enumerate();
         let listeners = listeners.map(|(place, plan)| {
             let tls = materials.certificates.get(&place).map(|certificates| {
+                certificates.iter().for_each(|certificate| warn_if_bad(plan, certificate));
                 let tls = self.tls.listener(certificates.iter().cloned());
                 tls.map_err(|error| Rejection::Other(format!("{}: {error}", plan.address)))
             });
@@ -344,6 +346,19 @@ fn door(plan: &ListenerPlan) -> DoorRules {
         most: plan.connections_per_client,
         pace: pace(plan.new_connections_per_client),
         handshakes: plan.tls.as_ref().map(|tls| pace(tls.handshakes_per_client)),
+    }
+}
+
+/// It is shown all the same: a client that does not look is still served.
+fn warn_if_bad(listener: &ListenerPlan, certificate: &Certificate) {
+    let now = unix_time();
+    if !certificate.is_good(now) {
+        let (names, listener) = (certificate.names().join(", "), listener.address);
+        let message = match certificate.expires() < now {
+            true => "a certificate has expired: clients will not believe it",
+            false => "a certificate is not good yet: clients will not believe it",
+        };
+        tracing::warn!(%listener, names, message);
     }
 }
 

@@ -13,7 +13,7 @@ mod trace;
 
 pub(crate) use crate::upstream::Endpoint;
 pub(crate) use build::Builder;
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, unix_time};
 pub(crate) use code::{Fetched, image};
 pub(crate) use diff::diff;
 pub(crate) use limiters::{Limiters, Way};

@@ -2,9 +2,11 @@
 
 use super::OpenConnection;
 use prometheus::{
-    IntCounter, IntCounterVec, IntGauge, Registry,
+    IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     register_int_counter_vec_with_registry as counters,
-    register_int_counter_with_registry as counter, register_int_gauge_with_registry as int_gauge,
+    register_int_counter_with_registry as counter,
+    register_int_gauge_vec_with_registry as int_gauges,
+    register_int_gauge_with_registry as int_gauge,
 };
 
 pub(super) struct ClientFamilies {
@@ -13,6 +15,7 @@ pub(super) struct ClientFamilies {
     pub(super) accept_failures: IntCounter,
     shed: IntCounterVec,
     handshakes: IntCounterVec,
+    pub(super) certificate_expiry: IntGaugeVec,
     pub(super) requests_in_flight: IntGauge,
 }
 
@@ -36,6 +39,12 @@ impl ClientFamilies {
                 "hither_tls_handshakes_total",
                 "TLS handshakes with clients that ended, by how they did.",
                 &["result"],
+                r
+            )?,
+            certificate_expiry: int_gauges!(
+                "hither_certificate_expiry_timestamp_seconds",
+                "When a certificate ends, in Unix time, by its listener and the first of its names.",
+                &["listener", "name"],
                 r
             )?,
             requests_in_flight: int_gauge!(

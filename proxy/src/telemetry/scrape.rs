@@ -24,6 +24,7 @@ impl Telemetry {
         self.metrics.cache.bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
         self.metrics.cache.look_at_disk(disk.unwrap_or_default());
         self.look_at_process();
+        self.look_at_certificates(snapshot);
         self.look_at_services(snapshot);
         self.look_at_components(snapshot);
         self.look_at_plugins(snapshot);
@@ -35,6 +36,18 @@ impl Telemetry {
         self.metrics.process_cpu.set(process.cpu);
         self.metrics.process_memory.set(process.resident);
         self.metrics.process_fds.set(process.descriptors);
+    }
+
+    fn look_at_certificates(&self, snapshot: &Snapshot) {
+        let expiry = &self.metrics.clients.certificate_expiry;
+        expiry.reset();
+        for listener in &snapshot.listeners {
+            for certificate in listener.tls.iter().flat_map(|tls| tls.certificates()) {
+                // One without a name is a listener's first and only.
+                let name = certificate.names().first().map_or("", |name| &**name);
+                expiry.with_label_values(&[&*listener.address, name]).set(certificate.expires());
+            }
+        }
     }
 
     fn look_at_services(&self, snapshot: &Snapshot) {

@@ -5,6 +5,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// A certificate that can be shown.
@@ -12,6 +13,8 @@ pub(crate) struct Certificate {
     pub(super) pair: Arc<CertifiedKey>,
     /// The DNS names that it is for, in lower case; `*.` stands for one label.
     names: Vec<Box<str>>,
+    /// In seconds of Unix time: from when to when it is good (RFC 5280 section 4.1.2.5).
+    good: RangeInclusive<i64>,
 }
 
 /// Which file of a pair is wrong.
@@ -33,6 +36,9 @@ pub(crate) enum BadPair {
     /// The first certificate cannot be read.
     #[error("its first certificate cannot be read: {0}")]
     Unreadable(webpki::Error),
+    /// It does not tell how long it is good.
+    #[error("its first certificate does not tell from when to when it is good")]
+    NoTime,
     /// No private key is in the file.
     #[error(
         "it has no private key that can be read: a block that begins with -----BEGIN PRIVATE KEY-----, not encrypted"
@@ -51,7 +57,10 @@ pub(crate) enum BadPair {
 impl BadPair {
     pub(crate) fn file(&self) -> PairFile {
         match self {
-            BadPair::NoCertificate | BadPair::NotPem(_) | BadPair::Unreadable(_) => PairFile::Cert,
+            BadPair::NoCertificate
+            | BadPair::NotPem(_)
+            | BadPair::Unreadable(_)
+            | BadPair::NoTime => PairFile::Cert,
             BadPair::NoKey | BadPair::UnknownKey | BadPair::OtherKey => PairFile::Key,
         }
     }
@@ -68,6 +77,7 @@ impl Certificate {
             .map_err(BadPair::NotPem)?;
         let own = chain.first().ok_or(BadPair::NoCertificate)?;
         let names = names(own).map_err(BadPair::Unreadable)?;
+        let good = good(own).ok_or(BadPair::NoTime)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| BadPair::NoKey)?;
         let key = any_supported_type(&key).map_err(|_| BadPair::UnknownKey)?;
         let pair = CertifiedKey::new(chain, key);
@@ -76,11 +86,21 @@ impl Certificate {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
             Err(_) => return Err(BadPair::OtherKey),
         }
-        Ok(Certificate { pair: Arc::new(pair), names })
+        Ok(Certificate { pair: Arc::new(pair), names, good })
     }
 
     pub(crate) fn names(&self) -> &[Box<str>] {
         &self.names
+    }
+
+    /// When it ends, in seconds of Unix time.
+    pub(crate) fn expires(&self) -> i64 {
+        *self.good.end()
+    }
+
+    /// Whether a client would believe it at this second of Unix time.
+    pub(crate) fn is_good(&self, now: i64) -> bool {
+        self.good.contains(&now)
     }
 
     /// Whether it is for this DNS name, in whatever case (RFC 9525 section 6.3).
@@ -98,6 +118,12 @@ impl Certificate {
 fn names(certificate: &CertificateDer<'_>) -> Result<Vec<Box<str>>, webpki::Error> {
     let certificate = webpki::EndEntityCert::try_from(certificate)?;
     Ok(certificate.valid_dns_names().map(|name| name.to_ascii_lowercase().into()).collect())
+}
+
+fn good(certificate: &CertificateDer<'_>) -> Option<RangeInclusive<i64>> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let validity = certificate.validity();
+    Some(validity.not_before.timestamp()..=validity.not_after.timestamp())
 }
 
 /// The same certificate has the same key.

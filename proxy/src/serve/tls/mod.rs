@@ -67,6 +67,13 @@ impl TlsGround {
     }
 }
 
+impl Tls {
+    /// In the order of the file.
+    pub(crate) fn certificates(&self) -> &[Arc<Certificate>] {
+        self.certificates.all()
+    }
+}
+
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("certificates", &self.certificates).finish_non_exhaustive()

@@ -9,8 +9,8 @@ use std::sync::Arc;
 /// A listener's certificates by their names.
 #[derive(Debug)]
 pub(super) struct Certificates {
-    /// For whoever asks for no name, or for one that none is for.
-    first: Option<Arc<Certificate>>,
+    /// The first is for whoever asks for no name, or for one that none is for.
+    all: Vec<Arc<Certificate>>,
     exact: HashMap<Box<str>, Arc<Certificate>>,
     /// By what follows `*.`.
     wildcards: HashMap<Box<str>, Arc<Certificate>>,
@@ -19,8 +19,9 @@ pub(super) struct Certificates {
 impl Certificates {
     /// Of two for the same name, the first counts.
     pub(super) fn new(certificates: impl IntoIterator<Item = Arc<Certificate>>) -> Certificates {
-        let (mut first, mut exact, mut wildcards) = (None, HashMap::new(), HashMap::new());
-        for certificate in certificates {
+        let all: Vec<_> = certificates.into_iter().collect();
+        let (mut exact, mut wildcards) = (HashMap::new(), HashMap::new());
+        for certificate in &all {
             for name in certificate.names() {
                 let (names, name) = match name.strip_prefix("*.") {
                     Some(parent) => (&mut wildcards, parent),
@@ -28,9 +29,12 @@ impl Certificates {
                 };
                 names.entry(name.into()).or_insert_with(|| certificate.clone());
             }
-            first.get_or_insert(certificate);
         }
-        Certificates { first, exact, wildcards }
+        Certificates { all, exact, wildcards }
+    }
+
+    pub(super) fn all(&self) -> &[Arc<Certificate>] {
+        &self.all
     }
 
     /// `name` is in lower case, as rustls gives it.
@@ -39,7 +43,7 @@ impl Certificates {
             let parent = || self.wildcards.get(name.split_once('.')?.1);
             self.exact.get(name).or_else(parent)
         });
-        asked.or(self.first.as_ref())
+        asked.or(self.all.first())
     }
 }
 

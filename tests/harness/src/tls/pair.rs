@@ -1,6 +1,6 @@
 //! A certificate with its key, signed by itself.
 
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 /// A certificate for some names, and its key.
@@ -21,6 +21,21 @@ impl CertificatePair {
     pub fn for_names(names: &[&str]) -> Self {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         Self(generate_simple_self_signed(names).unwrap())
+    }
+
+    /// One that was good in January 2000.
+    ///
+    /// # Panics
+    /// If a name is none.
+    #[must_use]
+    pub fn expired(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(2000, 2, 1);
+        let signing_key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&signing_key).unwrap();
+        Self(CertifiedKey { cert, signing_key })
     }
 
     /// The certificate as PEM.
