@@ -1,7 +1,7 @@
 //! A TLS port and clients that speak it badly, slowly or not at all.
 
 use crate::support::{SOON, Scene};
-use hither_harness::{BridgeOptions, CertificatePair, Hither, Http1, RawOrigin, TlsBridge};
+use hither_harness::{BridgeOptions, CertificatePair, Hither, Http1, RawOrigin, Signal, TlsBridge};
 
 const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine";
 
@@ -93,6 +93,19 @@ async fn a_handshake_that_stops_is_closed_at_the_deadline() {
     slow.send("GET / HTTP/1.1\r\nHost: a.ex").await.unwrap();
     slow.read_response().await.unwrap().expect_status(408);
     scene.nothing_arrived();
+}
+
+#[tokio::test]
+async fn who_has_said_nothing_does_not_hold_up_a_drain() {
+    let scene = secure("head_timeout = \"5m\"", RawOrigin::answering(FINE).await).await;
+    let mut silent = scene.edge.connect().await.within(SOON);
+    let over = bridge(&scene, &[]).await;
+    let mut other = client(&over).await;
+    other.send("GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    other.read_response().await.unwrap().expect_status(200);
+    scene.edge.signal(Signal::TERM);
+    assert_eq!(silent.read_until_close().await.unwrap(), b"");
+    assert!(scene.edge.wait_exit(SOON).await.success());
 }
 
 /// RFC 9113, sections 3.2 and 3.3: over TLS it is agreed on, never guessed.

@@ -210,7 +210,9 @@ impl Line {
         listener: &str,
     ) -> Option<(ClientStream, Secured, Spoken)> {
         let patience = self.shared.patience(listener).head_timeout;
-        let shaken = tokio::time::timeout(patience, tls.handshake(io)).await;
+        let mut shutdown = self.shutdown.clone();
+        let draining = async move { drop(shutdown.wait_for(|begun| *begun).await) };
+        let shaken = tokio::time::timeout(patience, tls.handshake(io, draining)).await;
         let (result, secured) = match shaken {
             Ok(Ok(secured)) => ("done", Some(secured)),
             Ok(Err(failure)) => (failure.name(), None),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Check;
+use super::unique::Firsts;
 use crate::findings::{Finding, Spot};
 use crate::raw::RawFile;
 use crate::value::AdminAddress;
@@ -41,6 +42,24 @@ impl Check<'_> {
         binds.sort_by_key(|bind| (bind.address.port(), bind.spot.span.start));
         for group in binds.chunk_by(|left, right| left.address.port() == right.address.port()) {
             self.distinct_in_port(group);
+        }
+    }
+
+    /// Settings of a listener go by its address as written, also where the system chooses the port.
+    pub(super) fn distinct_listeners(&mut self, raw: &RawFile) {
+        let mut seen = Firsts::new();
+        for listener in &raw.listeners {
+            let Some(at) = listener.address.as_ref().filter(|at| at.value.0.port() == 0) else {
+                continue;
+            };
+            if let Some(first) = seen.before(at.value.0, &at.spot) {
+                let message = format!("two listeners are called {}", at.value.0);
+                let finding = Finding::at(&at.spot, message)
+                    .related(first, "the first one")
+                    .help("the system chooses port 0 for one listener of an address; give others a port")
+                    .example("address = \"127.0.0.1:8443\"");
+                self.findings.push(finding);
+            }
         }
     }
 

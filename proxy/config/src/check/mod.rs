@@ -60,6 +60,7 @@ pub(crate) fn check(
         check.findings.push(finding.absent());
     }
     check.distinct_binds(&raw);
+    check.distinct_listeners(&raw);
     check.distinct_routes(&raw.services);
     check.tls_of_services(&raw);
     let edge = check.edge(raw.edge);

@@ -42,7 +42,7 @@ pub(in crate::serve) struct Secured {
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::serve) enum HandshakeFailure {
-    /// The client closed before its first byte.
+    /// It ended before its first byte: the client closed, or the edge drains.
     Left,
     /// It speaks something else, and has been told so where that is HTTP.
     NotTls,
@@ -86,17 +86,23 @@ impl Secured {
 }
 
 impl Tls {
-    /// Shakes hands. The caller sets the deadline.
+    /// Shakes hands. The caller sets the deadline. `ends` is ready when nobody is waited for any more who has said
+    /// nothing yet.
     ///
     /// # Errors
     /// There is no connection; the client has been told what TLS lets us tell.
     pub(in crate::serve) async fn handshake(
         &self,
         mut io: TcpStream,
+        ends: impl Future<Output = ()>,
     ) -> Result<(ClientStream, Secured, Spoken), HandshakeFailure> {
         // Until it says something, a client costs no more than its socket.
         let mut first = [0];
-        match io.peek(&mut first).await {
+        let peeked = tokio::select! {
+            peeked = io.peek(&mut first) => peeked,
+            () = ends => return Err(HandshakeFailure::Left),
+        };
+        match peeked {
             Ok(0) | Err(_) => return Err(HandshakeFailure::Left),
             Ok(_) if first[0] == HANDSHAKE_RECORD => {}
             Ok(_) => {
