@@ -169,16 +169,25 @@ async fn a_renewed_certificate_is_shown_at_once_and_a_bad_one_never() {
     client(&over).await.request(&request).await.unwrap().expect_status(200);
     assert!(over.last().showed(&old));
 
-    // The files are watched.
+    // The files are watched, from first to last.
     edge.write_file("a.key", new.key());
-    eventually(SOON, "the new certificate to be shown", || async {
-        let over = bridge(&edge, Some("a.example"), &[]).await;
-        client(&over).await.request(&request).await.unwrap().expect_status(200);
-        if over.last().showed(&new) { Ok(()) } else { Err("the old one is".to_owned()) }
-    })
-    .await;
+    shows(&edge, &new).await;
+    let newest = CertificatePair::for_names(&["a.example"]);
+    edge.write_file("a.pem", newest.cert());
+    edge.write_file("a.key", newest.key());
+    shows(&edge, &newest).await;
     before.request(&request).await.unwrap().expect_status(200);
     assert!(edge.log_lines().iter().any(|line| line.contains("other certificates")));
+}
+
+async fn shows(edge: &Hither, pair: &CertificatePair) {
+    let request = Request::get("/").host("a.example");
+    eventually(SOON, "the new certificate to be shown", || async {
+        let over = bridge(edge, Some("a.example"), &[]).await;
+        client(&over).await.request(&request).await.unwrap().expect_status(200);
+        if over.last().showed(pair) { Ok(()) } else { Err("the old one is".to_owned()) }
+    })
+    .await;
 }
 
 #[tokio::test]

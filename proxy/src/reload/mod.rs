@@ -17,7 +17,6 @@ use crate::shared::Shared;
 use crate::snapshot::{Builder, Looks, Materials, PluginBytes, Rejection, Snapshot, Trials, diff};
 use history::History;
 pub(crate) use history::Swap;
-use hither_config::Code;
 use parking_lot::Mutex;
 use rollouts::Rollouts;
 use serde::Serialize;
@@ -113,20 +112,9 @@ impl Reloader {
         }))
     }
 
-    /// The file that is watched, and the plugins' and components' files beside it.
+    /// The files that are watched: all that what runs was read from.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let state = self.state.lock();
-        let plugins = state.running.plan.plugins.values().map(|plugin| &plugin.code);
-        let services = state.running.plan.services.values();
-        let components = services.filter_map(|service| Some(&service.component.as_ref()?.code));
-        let code = plugins.chain(components).filter_map(|code| match code {
-            Code::File(path) => Some(path.clone()),
-            // Their names say which bytes they are, for ever.
-            Code::Https(_) | Code::Oci { .. } => None,
-        });
-        let trace = state.running.plan.admin.trace.as_ref();
-        let token = trace.and_then(|trace| trace.token_file.clone());
-        std::iter::once(self.config.clone()).chain(code).chain(token).collect()
+        self.state.lock().running.looks.keys().cloned().collect()
     }
 
     /// Those files as they looked when what runs was read.
