@@ -1,13 +1,14 @@
 //! `hither check`
 
 use crate::app;
+use crate::cli::shown::say;
 use std::path::Path;
 use std::process::ExitCode;
 
 pub(super) fn check(config: &Path) -> ExitCode {
     match app::check(config) {
         Ok(()) => {
-            println!("{}: good", config.display());
+            say!("{}: good", config.display());
             ExitCode::SUCCESS
         }
         Err(rejection) => super::reject(&rejection),

@@ -7,7 +7,6 @@ use crate::app;
 use crate::explain::{Explanation, Question};
 use clap::ValueEnum;
 use http::{Method, StatusCode};
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -106,9 +105,6 @@ fn show(explanation: &Explanation, why: Option<&str>, format: Format) -> ExitCod
             Err(error) => return super::fail(error),
         },
     };
-    match std::io::stdout().lock().write_all(shown.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => super::fail(error),
-        // Whoever reads has seen enough.
-        _ => ExitCode::SUCCESS,
-    }
+    super::shown::show(format_args!("{shown}"));
+    ExitCode::SUCCESS
 }

@@ -12,6 +12,7 @@ mod reload;
 mod remote;
 mod run;
 mod schema;
+mod shown;
 mod simulate;
 mod status;
 

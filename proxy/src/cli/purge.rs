@@ -1,6 +1,7 @@
 //! `hither purge`
 
 use super::remote::Target;
+use crate::cli::shown::say;
 use http::{Method, StatusCode};
 use std::process::ExitCode;
 
@@ -38,7 +39,7 @@ pub(super) fn purge(args: &Args) -> ExitCode {
     }
     match args.target.ask(Method::DELETE, &query.finish().replacen("?&", "?", 1)) {
         Ok((StatusCode::OK, answer)) => {
-            println!("purged: {}", answer["purged"]);
+            say!("purged: {}", answer["purged"]);
             ExitCode::SUCCESS
         }
         Ok((_, answer)) => super::fail(answer["error"].as_str().unwrap_or("no answer")),

@@ -1,6 +1,7 @@
 //! `hither reload`
 
 use super::remote::Target;
+use crate::cli::shown::say;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use std::process::ExitCode;
@@ -41,10 +42,10 @@ fn lines<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a str> {
 
 pub(super) fn print(outcome: &Value) {
     let result = outcome["result"].as_str().unwrap_or_default();
-    println!("{result}: snapshot {}", outcome["snapshot"]);
-    lines(outcome, "changes").for_each(|line| println!("  {line}"));
+    say!("{result}: snapshot {}", outcome["snapshot"]);
+    lines(outcome, "changes").for_each(|line| say!("  {line}"));
     for key in lines(outcome, "needs_restart") {
-        println!("  {key}: takes effect at the next start only");
+        say!("  {key}: takes effect at the next start only");
     }
 }
 

@@ -1,5 +1,6 @@
 //! `hither schema`
 
+use crate::cli::shown::say;
 use std::process::ExitCode;
 
 /// Of what.
@@ -15,6 +16,6 @@ pub(super) fn schema(args: &Args) -> ExitCode {
         true => hither_config::scenario::schema(),
         false => hither_config::schema(),
     };
-    println!("{schema:#}");
+    say!("{schema:#}");
     ExitCode::SUCCESS
 }

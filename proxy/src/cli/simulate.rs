@@ -8,7 +8,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hither_config::Source;
 use hither_config::scenario::{self as text, ArrivalStep};
 use hither_simulate::{Others, PolicyKind, Report};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -108,11 +107,8 @@ fn show(report: &Report, args: &Args) -> ExitCode {
             Err(error) => return super::fail(error),
         },
     };
-    match std::io::stdout().lock().write_all(shown.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => super::fail(error),
-        // Whoever reads has seen enough.
-        _ => ExitCode::SUCCESS,
-    }
+    super::shown::show(format_args!("{shown}"));
+    ExitCode::SUCCESS
 }
 
 fn draw(report: &Report, path: &Path) -> Result<(), String> {

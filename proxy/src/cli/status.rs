@@ -1,6 +1,7 @@
 //! `hither status`
 
 use super::remote::Target;
+use crate::cli::shown::say;
 use crate::snapshot::unix_time;
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -27,7 +28,7 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 
 fn component(service: &Value) {
     let component = &service["component"];
-    println!(
+    say!(
         "\nservice {}: answered by a component, revision {}, sha256 {:.12}, {} of {} in flight, {} failed",
         text(service, "name"),
         component["revision"],
@@ -37,7 +38,7 @@ fn component(service: &Value) {
         component["failures"],
     );
     if let Some(reason) = component["last_failure"].as_str() {
-        println!("  last failure: {reason}");
+        say!("  last failure: {reason}");
     }
 }
 
@@ -51,12 +52,12 @@ fn certificates(listener: &Value) {
             (false, days) if left < 0 => format!("EXPIRED {} days ago", -days),
             (false, _) => "NOT GOOD YET".to_owned(),
         };
-        println!("listener {}: certificate for {names}, {state}", text(listener, "address"));
+        say!("listener {}: certificate for {names}, {state}", text(listener, "address"));
     }
 }
 
 fn print(status: &Value) {
-    println!(
+    say!(
         "{} in {}: hither {}, {}, snapshot {} for {} s",
         text(status, "edge"),
         text(status, "region"),
@@ -74,15 +75,20 @@ fn print(status: &Value) {
             continue;
         }
         let queue = &service["queue"];
-        println!(
+        say!(
             "\nservice {}: {} of {} waiting",
             text(service, "name"),
             queue["waiting"],
             queue["places"]
         );
-        println!(
+        say!(
             "  {:<20} {:<10} {:<6} {:>12} {:>9}  {:<6} state",
-            "instance", "region", "band", "in flight", "rtt", "source"
+            "instance",
+            "region",
+            "band",
+            "in flight",
+            "rtt",
+            "source"
         );
         for instance in list(service, "instances") {
             let limit = &instance["hard_limit"];
@@ -100,7 +106,7 @@ fn print(status: &Value) {
                 state.push("draining".to_owned());
             }
             let state = if state.is_empty() { "healthy".to_owned() } else { state.join(", ") };
-            println!(
+            say!(
                 "  {:<20} {:<10} {:<6} {:>12} {:>9}  {:<6} {state}",
                 text(instance, "id"),
                 text(instance, "region"),
@@ -113,7 +119,7 @@ fn print(status: &Value) {
     }
     for plugin in list(status, "plugins") {
         let hooks: Vec<&str> = list(plugin, "hooks").filter_map(Value::as_str).collect();
-        println!(
+        say!(
             "\nplugin {}: revision {}, sha256 {:.12}, {}, {} failed calls",
             text(plugin, "name"),
             plugin["revision"],
@@ -122,7 +128,7 @@ fn print(status: &Value) {
             plugin["failures"],
         );
         if let Some(reason) = plugin["last_failure"].as_str() {
-            println!("  last failure: {reason}");
+            say!("  last failure: {reason}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `hither plugin bench`
 
 use super::{Exchange, size};
+use crate::cli::shown::say;
 use hither_author::{Error, Measured, Workbench};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,21 +33,21 @@ pub(super) fn bench(args: &Args) -> Result<ExitCode, Error> {
         let json = serde_json::json!({
             "bytes": sheet.size, "load_seconds": load, "first_instance_seconds": first, "hooks": hooks,
         });
-        println!("{json:#}");
+        say!("{json:#}");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("size             {}", size(sheet.size));
-    println!("compiled in      {:.1} ms", sheet.load.as_secs_f64() * 1e3);
-    println!("first instance   {:.3} ms", first.as_secs_f64() * 1e3);
+    say!("size             {}", size(sheet.size));
+    say!("compiled in      {:.1} ms", sheet.load.as_secs_f64() * 1e3);
+    say!("first instance   {:.3} ms", first.as_secs_f64() * 1e3);
     for Measured { hook, time, memory } in &measured {
-        println!("\n{hook}: {} calls, {} of memory", time.calls, size(*memory));
-        println!("  mean {:>9} ns", time.mean.as_nanos());
+        say!("\n{hook}: {} calls, {} of memory", time.calls, size(*memory));
+        say!("  mean {:>9} ns", time.mean.as_nanos());
         let percentiles =
             [("50 %", time.p50), ("90 %", time.p90), ("99 %", time.p99), ("99.9 %", time.p999)];
         for (name, time) in percentiles {
-            println!("  {name:<6} {:>7} ns", time.as_nanos());
+            say!("  {name:<6} {:>7} ns", time.as_nanos());
         }
-        println!("  most {:>9} ns", time.most.as_nanos());
+        say!("  most {:>9} ns", time.most.as_nanos());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! `hither plugin build`
 
 use super::size;
+use crate::cli::shown::say;
 use hither_author::{Error, Project};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +17,6 @@ pub(super) fn build(args: &Args) -> Result<ExitCode, Error> {
     let project = Project::read(&args.folder)?;
     let built = hither_author::build(&project)?;
     let (path, size, time) = (built.path.display(), size(built.bytes), built.time.as_secs_f64());
-    println!("{path}: {size}, in {time:.1} s");
+    say!("{path}: {size}, in {time:.1} s");
     Ok(ExitCode::SUCCESS)
 }

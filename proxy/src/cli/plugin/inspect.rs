@@ -1,6 +1,7 @@
 //! `hither plugin inspect`
 
 use super::size;
+use crate::cli::shown::say;
 use hither_author::{Error, Workbench};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,10 +33,10 @@ pub(super) fn inspect(args: &Args) -> Result<ExitCode, Error> {
             "bytes": sheet.size,
             "sha256": sheet.digest,
         });
-        println!("{json:#}");
+        say!("{json:#}");
         return Ok(ExitCode::SUCCESS);
     }
-    let line = |name: &str, value: String| println!("{name:<16} {value}");
+    let line = |name: &str, value: String| say!("{name:<16} {value}");
     let list = |name: &str, values: &[String]| match values {
         [] => line(name, "none".to_owned()),
         values => line(name, values.join(", ")),

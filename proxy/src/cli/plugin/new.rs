@@ -1,5 +1,6 @@
 //! `hither plugin new`
 
+use crate::cli::shown::say;
 use hither_author::{Error, Language, create};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,8 +20,6 @@ pub(in crate::cli) struct Args {
 pub(super) fn new(args: &Args) -> Result<ExitCode, Error> {
     let folder = create(&args.within, &args.name, args.lang)?;
     let shown = folder.strip_prefix(".").unwrap_or(&folder).display();
-    println!(
-        "{shown} is there. Next:\n\n  hither plugin build {shown}\n  hither plugin test {shown}"
-    );
+    say!("{shown} is there. Next:\n\n  hither plugin build {shown}\n  hither plugin test {shown}");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! `hither plugin push`
 
 use super::size;
+use crate::cli::shown::say;
 use crate::snapshot::image;
 use hither_author::{Error, Parcel};
 use hither_config::OciImage;
@@ -45,11 +46,11 @@ pub(super) fn push(args: &Args) -> Result<ExitCode, Error> {
     let reference = format!("{to}@{}", pushed.manifest_digest());
     if args.json {
         let json = serde_json::json!({ "reference": reference, "bytes": parcel.wasm.len() });
-        println!("{json:#}");
+        say!("{json:#}");
     } else {
         let known = if pushed.known { ", which was there already" } else { "" };
-        println!("pushed {}{known}; an edge takes it as\n", size(parcel.wasm.len()));
-        println!("    file = \"{reference}\"");
+        say!("pushed {}{known}; an edge takes it as\n", size(parcel.wasm.len()));
+        say!("    file = \"{reference}\"");
     }
     Ok(ExitCode::SUCCESS)
 }

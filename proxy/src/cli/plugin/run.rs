@@ -1,6 +1,7 @@
 //! `hither plugin run`
 
 use super::Exchange;
+use crate::cli::shown;
 use hither_author::{Error, Workbench};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +17,6 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     let (request, response) = args.exchange.read()?;
     let bench = Workbench::load(&args.file, true)?;
-    print!("{}", bench.ask(&request, &response)?);
+    shown::show(format_args!("{}", bench.ask(&request, &response)?));
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 //! it through by itself; here it is only waited for.
 
 use crate::cli::remote::Target;
+use crate::cli::shown::say;
 use crate::cli::{fail, reload};
 use crate::rollout::{Percent, duration};
 use bytes::Bytes;
@@ -112,7 +113,7 @@ fn follow(args: &Args, id: u64) -> ExitCode {
         if rollout["state"] == "running" {
             let progress = report::progress(rollout);
             if progress != told {
-                println!("{progress}");
+                say!("{progress}");
                 told = progress;
             }
             continue;

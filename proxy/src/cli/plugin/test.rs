@@ -1,5 +1,6 @@
 //! `hither plugin test`
 
+use crate::cli::shown::say;
 use hither_author::{Error, Outcome, Project, Verdict, check};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,17 +25,15 @@ pub(super) fn test(args: &Args) -> Result<ExitCode, Error> {
 
 fn show(Outcome { name, verdict }: &Outcome) {
     match verdict {
-        Verdict::Same => println!("{name}: good"),
-        Verdict::Written => println!("{name}: written"),
+        Verdict::Same => say!("{name}: good"),
+        Verdict::Written => say!("{name}: written"),
         Verdict::Different { expected, found } => {
-            println!(
-                "{name}: it says something else; if that is right: `hither plugin test --bless`"
-            );
-            println!("expected {expected}found {found}");
+            say!("{name}: it says something else; if that is right: `hither plugin test --bless`");
+            say!("expected {expected}found {found}");
         }
         Verdict::New(found) => {
-            println!("{name}: tests/{name}.json is not there; `hither plugin test --bless` writes");
-            println!("{found}");
+            say!("{name}: tests/{name}.json is not there; `hither plugin test --bless` writes");
+            say!("{found}");
         }
     }
 }

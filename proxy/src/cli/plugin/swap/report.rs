@@ -1,5 +1,6 @@
 //! A rollout's status in lines for people.
 
+use crate::cli::shown::{self, say};
 use serde_json::Value;
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -31,10 +32,16 @@ pub(super) fn progress(rollout: &Value) -> String {
 pub(super) fn whole(rollout: &Value) {
     let state = text(rollout, "state").replace('_', " ");
     let why = rollout["why"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
-    println!("{} of {} {state}{why}", text(rollout, "kind"), text(rollout, "plugin"));
-    println!(
+    say!("{} of {} {state}{why}", text(rollout, "kind"), text(rollout, "plugin"));
+    say!(
         "  {:<10} {:>12} {:>9} {:>9} {:>9} {:>11} {:>11}",
-        "revision", "sha256", "calls", "failed", "rejected", "median", "99 %"
+        "revision",
+        "sha256",
+        "calls",
+        "failed",
+        "rejected",
+        "median",
+        "99 %"
     );
     for which in ["old", "new"] {
         let side = &rollout[which];
@@ -42,7 +49,7 @@ pub(super) fn whole(rollout: &Value) {
             let seconds = side["call_seconds"][share].as_f64();
             seconds.map_or("-".to_owned(), |seconds| format!("{:.3} ms", seconds * 1e3))
         };
-        println!(
+        say!(
             "  {which} {:<6} {:>12.12} {:>9} {:>9} {:>9} {:>11} {:>11}",
             number(&side["revision"]),
             text(side, "digest"),
@@ -58,15 +65,17 @@ pub(super) fn whole(rollout: &Value) {
     }
     let dropped = number(&rollout["comparison"]["dropped"]);
     if dropped > 0 {
-        println!(
-            "  {dropped} copies were thrown away: the shadow could not keep up, or it was over"
-        );
+        say!("  {dropped} copies were thrown away: the shadow could not keep up, or it was over");
     }
 }
 
 fn comparison(name: &str, hook: &Value) {
-    print!("  {name}: {} compared, {} equal", number(&hook["compared"]), number(&hook["equal"]));
-    println!(
+    shown::show(format_args!(
+        "  {name}: {} compared, {} equal",
+        number(&hook["compared"]),
+        number(&hook["equal"])
+    ));
+    say!(
         ", {} different, {} not comparable",
         number(&hook["different"]),
         number(&hook["not_comparable"])
@@ -74,14 +83,14 @@ fn comparison(name: &str, hook: &Value) {
     for example in hook["examples"].as_array().into_iter().flatten() {
         let differs = example["differs"].as_array().into_iter().flatten();
         let differs: Vec<&str> = differs.filter_map(Value::as_str).collect();
-        println!(
+        say!(
             "    {} times, first at {}: {}",
             number(&example["times"]),
             text(example, "of"),
             differs.join(", ")
         );
-        println!("      old {}", text(example, "old"));
-        println!("      new {}", text(example, "new"));
+        say!("      old {}", text(example, "old"));
+        say!("      new {}", text(example, "new"));
     }
 }
 
