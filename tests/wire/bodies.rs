@@ -1,6 +1,6 @@
 //! Bodies that do not come, or are too large.
 
-use crate::support::{SOON, Scene, closes, is_refusal};
+use crate::support::{SOON, Scene, closes, endless, is_refusal};
 use hither_harness::{H2, RawOrigin, Request};
 use std::time::Duration;
 
@@ -119,24 +119,11 @@ async fn a_client_that_waits_for_100_continue_is_not_slow() {
 /// An answer that nobody takes is given up as well: a client that does not read holds no instance.
 #[tokio::test]
 async fn an_answer_that_is_not_taken_is_given_up_and_the_instance_released() {
-    let origin = RawOrigin::start(|mut connection| async move {
-        connection.read_head().await?;
-        connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n").await?;
-        loop {
-            connection.write(vec![b'x'; 1 << 16]).await?;
-        }
-    })
-    .await;
-    let scene = Scene::with("min_body_rate = \"1GiB\"", "", origin).await;
+    let scene = Scene::with("min_body_rate = \"1GiB\"", "", endless().await).await;
     let mut client = scene.edge.connect().await;
     client.send("GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     client.read_head().await.unwrap();
-    let line = scene
-        .edge
-        .access_line(SOON, "the answer to be given up", |line| line["path"] == "/endless")
-        .await;
-    assert_eq!(line["fault"], "slow_reader", "{line}");
-    scene.all_places_free().await;
+    scene.gives_up("/endless").await;
     let rest = client.read_until_close().await.unwrap().len();
     assert!(rest < 100_000_000, "{rest} bytes were waiting");
 }

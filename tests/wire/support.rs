@@ -59,6 +59,14 @@ impl Scene {
         self.all_places_free().await;
     }
 
+    /// Waits until an answer that the client does not take is given up, and the instance released.
+    pub(crate) async fn gives_up(&self, path: &str) {
+        let what = "the answer to be given up";
+        let line = self.edge.access_line(SOON, what, |line| line["path"] == path).await;
+        assert_eq!(line["fault"], "slow_reader", "{line}");
+        self.all_places_free().await;
+    }
+
     /// Waits until the instance is free again.
     pub(crate) async fn all_places_free(&self) {
         self.edge
@@ -77,6 +85,18 @@ impl Scene {
         })
         .await;
     }
+}
+
+/// An origin whose answers are longer than anyone takes.
+pub(crate) async fn endless() -> RawOrigin {
+    RawOrigin::start(|mut connection| async move {
+        connection.read_head().await?;
+        connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n").await?;
+        loop {
+            connection.write(vec![b'x'; 1 << 16]).await?;
+        }
+    })
+    .await
 }
 
 /// What a refusal looks like: the status, its reason (RFC 9209), an id to ask about, nothing to be stored, and

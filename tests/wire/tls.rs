@@ -1,6 +1,6 @@
 //! A TLS port and clients that speak it badly, slowly or not at all.
 
-use crate::support::{SOON, Scene};
+use crate::support::{SOON, Scene, endless};
 use hither_harness::{BridgeOptions, CertificatePair, Hither, Http1, RawOrigin, Signal, TlsBridge};
 
 const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine";
@@ -128,23 +128,10 @@ async fn what_was_agreed_on_is_spoken() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_taken_over_tls_is_given_up() {
-    let origin = RawOrigin::start(|mut connection| async move {
-        connection.read_head().await?;
-        connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n").await?;
-        loop {
-            connection.write(vec![b'x'; 1 << 16]).await?;
-        }
-    })
-    .await;
-    let scene = secure("min_body_rate = \"1GiB\"", origin).await;
+    let scene = secure("min_body_rate = \"1GiB\"", endless().await).await;
     let over = bridge(&scene, &[]).await;
     let mut client = client(&over).await;
     client.send("GET /endless HTTP/1.1\r\nHost: a.example\r\n\r\n").await.unwrap();
     client.read_head().await.unwrap();
-    let line = scene
-        .edge
-        .access_line(SOON, "the answer to be given up", |line| line["path"] == "/endless")
-        .await;
-    assert_eq!(line["fault"], "slow_reader", "{line}");
-    scene.all_places_free().await;
+    scene.gives_up("/endless").await;
 }

@@ -6,15 +6,15 @@ use super::subject::Asked;
 use crate::chain::{Exchange, RequestContext, RequestMessage, RequestOutcome, Wish};
 use crate::fault::Fault;
 use crate::route::{self, Match};
-use crate::snapshot::{Edge, Limiters, Refused, Service, Snapshot};
+use crate::snapshot::{Edge, HTTPS, Limiters, Refused, Service, Snapshot};
 use hither_limit::Value;
 use hither_plugin_host::Reply;
-use http::{HeaderMap, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// RFC 9110 section 4.2.2.
-pub(crate) const HTTPS: u16 = 443;
+/// For good, and with the same method (RFC 9110 section 15.4.9).
+pub(crate) const REDIRECT: StatusCode = StatusCode::PERMANENT_REDIRECT;
 
 /// The service for an authority and a path as the client wrote it, and what of them it matches.
 ///
@@ -52,7 +52,7 @@ pub(crate) enum Admitted {
     Go,
     /// A plugin answers it.
     Answered(Reply),
-    /// It is sent to the same place over TLS.
+    /// It is sent to the same place over TLS, with [`REDIRECT`].
     Redirected(HeaderValue),
 }
 

@@ -14,7 +14,7 @@ mod record;
 mod subject;
 mod wanted;
 
-pub(crate) use admit::{Admitted, Entry, Gathered, HTTPS, admit, find};
+pub(crate) use admit::{Admitted, Entry, Gathered, REDIRECT, admit, find};
 pub(crate) use cached::{Asker, Cached, Lookup, cached};
 pub(crate) use client::{Client, Hop};
 pub(crate) use failure::Failure;

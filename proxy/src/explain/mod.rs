@@ -110,7 +110,7 @@ async fn inside(
         Ok(Admitted::Answered(reply)) => Told::ended(answered(&reply, &exchange)),
         Ok(Admitted::Redirected(place)) => {
             let to = String::from_utf8_lossy(place.as_bytes()).into_owned();
-            Told::ended(Outcome::Redirected { status: 308, to })
+            Told::ended(Outcome::Redirected { status: decide::REDIRECT.as_u16(), to })
         }
         Ok(Admitted::Go) => {
             let version = head.version;

@@ -3,6 +3,7 @@
 use super::ctx::{Ctx, Failure};
 use super::request_id::RequestId;
 use super::trace;
+use crate::decide::REDIRECT;
 use crate::fault::Fault;
 use bytes::Bytes;
 use hither_plugin_host::Reply;
@@ -80,10 +81,10 @@ pub(super) async fn fail(session: &mut Session, failure: &Failure, ctx: &mut Ctx
     send(session, head, body.into(), ctx).await
 }
 
-/// Sends a client to another place, for good, with the same method (RFC 9110 section 15.4.9).
+/// Sends a client to another place.
 pub(super) fn elsewhere(place: HeaderValue) -> Reply {
     let headers = vec![(header::LOCATION, place)];
-    Reply { status: StatusCode::PERMANENT_REDIRECT, headers, body: Vec::new() }
+    Reply { status: REDIRECT, headers, body: Vec::new() }
 }
 
 /// Answers with what a plugin said.

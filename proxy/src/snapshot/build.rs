@@ -5,12 +5,11 @@ use super::limits::Limits;
 use super::materials::add;
 use super::unix_time;
 use super::{
-    Clock, Concurrency, Edge, Limiters, ListenerRules, LiveSnapshot, Materials, Rejection, Service,
-    Snapshot, TraceRule, Trials,
+    Clock, Concurrency, Edge, HTTPS, Limiters, ListenerRules, LiveSnapshot, Materials, Rejection,
+    Service, Snapshot, TraceRule, Trials,
 };
 use crate::chain::{Attachments, Chain, Link, Plugin, PluginLoader, Trial, Wanted, When};
 use crate::component::{self, Answerer, ComponentLoader};
-use crate::decide::HTTPS;
 use crate::route::Routes;
 use crate::serve::{Calm, Certificate, DoorRules, Frequency, HeadLimits, Patience, Tls, TlsGround};
 use crate::telemetry::Telemetry;

@@ -62,6 +62,9 @@ pub(crate) struct Snapshot {
     _live: LiveSnapshot,
 }
 
+/// RFC 9110 section 4.2.2.
+pub(crate) const HTTPS: u16 = 443;
+
 /// This edge.
 #[derive(Clone, Debug)]
 pub(crate) struct Edge {

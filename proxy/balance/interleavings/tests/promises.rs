@@ -56,6 +56,14 @@ fn poll(waiter: &mut Waiter<()>) -> Option<Result<Permit<()>, Refusal>> {
     }
 }
 
+/// The one place that is free is the first one's, and the last one's after it.
+fn served_in_turn(mut first: Waiter<()>, mut last: Waiter<()>) {
+    let served = poll(&mut first).expect("its turn").expect("not refused");
+    assert!(poll(&mut last).is_none(), "one place for two");
+    drop(served);
+    assert!(poll(&mut last).expect("its turn").is_ok());
+}
+
 fn held(balancer: &Balancer) -> u32 {
     balancer.instances().iter().map(|i| i.in_flight).sum()
 }
@@ -115,7 +123,7 @@ fn a_request_that_comes_as_a_place_is_given_back_gets_it() {
 fn a_request_that_comes_as_a_place_is_given_back_stands_behind_who_waits() {
     small_and_indexed(|count| {
         let (balancer, mut permits) = full(count);
-        let mut first = waiter(&balancer);
+        let first = waiter(&balancer);
         let permit = permits.pop();
         let release = thread::spawn(move || drop(permit));
         let come = {
@@ -123,14 +131,11 @@ fn a_request_that_comes_as_a_place_is_given_back_stands_behind_who_waits() {
             thread::spawn(move || pick(&balancer, 5))
         };
         release.join().expect("it ends");
-        let mut last = match come.join().expect("it ends") {
+        let last = match come.join().expect("it ends") {
             Picked::Wait(waiter) => waiter,
             other => panic!("it overtook who waits: {other:?}"),
         };
-        let served = poll(&mut first).expect("its turn").expect("not refused");
-        assert!(poll(&mut last).is_none(), "one place for two");
-        drop(served);
-        assert!(poll(&mut last).expect("its turn").is_ok());
+        served_in_turn(first, last);
     });
 }
 
@@ -138,10 +143,10 @@ fn a_request_that_comes_as_a_place_is_given_back_stands_behind_who_waits() {
 fn who_wants_any_instance_and_waits_longest_is_served_before_who_wants_the_one_that_is_free() {
     small_and_indexed(|count| {
         let (balancer, mut permits) = full(count);
-        let mut first = waiter(&balancer);
+        let first = waiter(&balancer);
         let permit = permits.pop().expect("held");
         let wanted = Wanted { require: &[("id", permit.id())], ..Wanted::default() };
-        let mut second = match balancer.pick(&wanted, &mut Rng::with_seed(3), Duration::ZERO) {
+        let second = match balancer.pick(&wanted, &mut Rng::with_seed(3), Duration::ZERO) {
             Picked::Wait(waiter) => waiter,
             other => panic!("it is full: {other:?}"),
         };
@@ -153,10 +158,7 @@ fn who_wants_any_instance_and_waits_longest_is_served_before_who_wants_the_one_t
         };
         release.join().expect("it ends");
         come.join().expect("it ends");
-        let served = poll(&mut first).expect("its turn").expect("not refused");
-        assert!(poll(&mut second).is_none(), "one place for two");
-        drop(served);
-        assert!(poll(&mut second).expect("its turn").is_ok());
+        served_in_turn(first, second);
     });
 }
 

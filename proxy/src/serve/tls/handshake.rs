@@ -37,6 +37,8 @@ pub(in crate::serve) struct Secured {
     pub(in crate::serve) name: Option<Box<str>>,
     /// What it was shown.
     certificate: Arc<Certificate>,
+    /// That is for the name.
+    known: bool,
 }
 
 /// Why there is no connection.
@@ -79,7 +81,7 @@ impl Secured {
     pub(in crate::serve) fn counted_name(&self) -> Value<'_> {
         match &self.name {
             None => Value::Absent,
-            Some(name) if self.certificate.is_for(name) => Value::One(name.as_bytes()),
+            Some(name) if self.known => Value::One(name.as_bytes()),
             Some(_) => Value::Unclear,
         }
     }
@@ -121,7 +123,8 @@ impl Tls {
             _ => Spoken::Http1,
         };
         let shown = self.certificates.of(name.as_deref()).ok_or(HandshakeFailure::Failed)?;
-        let secured = Secured { certificate: shown.clone(), name };
+        let known = name.as_deref().is_some_and(|name| shown.is_for(name));
+        let secured = Secured { certificate: shown.clone(), name, known };
         Ok((ClientStream::Tls(Box::new(stream)), secured, spoken))
     }
 }
