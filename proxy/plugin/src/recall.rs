@@ -42,9 +42,10 @@ impl Question {
     fn new(beside: &[u8], values: &Values<'_>) -> Self {
         let mut bytes = SmallVec::from_slice(beside);
         for (slot, value) in values.iter() {
-            // With its length before it, no value can pass for the end of another.
-            bytes.extend_from_slice(&slot.to_ne_bytes());
-            bytes.extend_from_slice(&value.len().to_ne_bytes());
+            // With its length before it, no value can pass for the end of another. One word for both:
+            // no value is as long as what is left for it.
+            let word = u64::from(slot) << 48 | value.len() as u64;
+            bytes.extend_from_slice(&word.to_ne_bytes());
             bytes.extend_from_slice(value);
         }
         Self(bytes)

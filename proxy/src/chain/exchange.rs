@@ -15,6 +15,8 @@ const MAX_METADATA: usize = 64;
 pub(crate) struct Exchange {
     seats: SmallVec<[Seat; 4]>,
     metadata: Vec<(String, String)>,
+    /// The target as the client wrote it, where a plugin changed it.
+    asked_target: Option<Box<str>>,
     now_ms: Option<u64>,
     /// How long its plugins have been asked.
     time: Duration,
@@ -131,6 +133,16 @@ impl Exchange {
         let room = MAX_METADATA.saturating_sub(self.metadata.len());
         let named = pairs.iter().take(room).map(|(k, v)| (format!("{plugin}.{k}"), v.clone()));
         self.metadata.extend(named);
+    }
+
+    /// A plugin sends the request elsewhere than to `target`, which it came with.
+    pub(super) fn leaves(&mut self, target: &str) {
+        self.asked_target.get_or_insert_with(|| target.into());
+    }
+
+    /// The target as the client wrote it, where a plugin changed it.
+    pub(crate) fn asked_target(&self) -> Option<&str> {
+        self.asked_target.as_deref()
     }
 
     /// `plugin.key` and value, for later plugins and the access log.

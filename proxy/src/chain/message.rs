@@ -18,16 +18,6 @@ pub(crate) trait RequestMessage: Send + Sync {
     fn apply(&mut self, edits: &Edits);
     fn set_path(&mut self, path: PathAndQuery);
     fn set_authority(&mut self, authority: Authority);
-
-    /// Goes elsewhere, where a plugin says so.
-    fn redirect(&mut self, path: Option<&PathAndQuery>, authority: Option<&Authority>) {
-        if let Some(path) = path {
-            self.set_path(path.clone());
-        }
-        if let Some(authority) = authority {
-            self.set_authority(authority.clone());
-        }
-    }
 }
 
 impl RequestMessage for Parts {

@@ -39,6 +39,7 @@ pub(crate) use wish::Wish;
 use crate::snapshot::Refused;
 pub(crate) use hither_plugin_host::{Attempt, Side};
 use hither_plugin_host::{Bearer, Hook, Reply, Report, RequestVerdict, ResponseVerdict, Routing};
+use http::uri::{Authority, PathAndQuery};
 use inputs::Facts;
 use shadow::Asked;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub(crate) struct Chain {
     watches_ends: bool,
     governs_cache: bool,
     waits: bool,
+    shows_heads: bool,
 }
 
 /// A plugin as one service uses it.
@@ -93,6 +95,7 @@ impl Chain {
         let (reads_responses, watches_attempts) = (any(Hook::ResponseBody), any(Hook::Failover));
         let waits = links.iter().any(Link::waits);
         let governs_cache = any(Hook::CachePolicy);
+        let shows_heads = links.iter().any(Link::shows_heads);
         Chain {
             links: links.into(),
             watches_responses,
@@ -101,12 +104,18 @@ impl Chain {
             watches_ends,
             governs_cache,
             waits,
+            shows_heads,
         }
     }
 
     /// Whether asking about a request may take as long as somebody else's answer.
     pub(crate) fn waits(&self) -> bool {
         self.waits
+    }
+
+    /// Whether any plugin is shown more of a request than the inputs that it declares.
+    pub(crate) fn shows_heads(&self) -> bool {
+        self.shows_heads
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -225,6 +234,11 @@ impl Link {
         self.plugin.revision.waits() || canary.is_some_and(|trial| trial.plugin.revision.waits())
     }
 
+    fn shows_heads(&self) -> bool {
+        let on_trial = self.trial.as_ref().map(|trial| &trial.plugin);
+        [&self.plugin].into_iter().chain(on_trial).any(|plugin| !plugin.revision.by_inputs())
+    }
+
     async fn filter_request(
         &self,
         head: &mut impl RequestMessage,
@@ -261,7 +275,7 @@ impl Link {
             }
             Ok(RequestVerdict::Next(patch)) => {
                 head.apply(&patch.edits);
-                head.redirect(patch.path.as_ref(), patch.authority.as_ref());
+                redirect(head, exchange, patch.path.as_ref(), patch.authority.as_ref());
                 exchange.note(&self.plugin.name, &patch.metadata);
                 exchange.remember(place, patch.memo, patch.response_hooks);
                 exchange.want(place, Side::Request, patch.body);
@@ -311,7 +325,7 @@ impl Link {
             Ok(Routing::Respond(reply)) => RequestOutcome::Reply(Arc::unwrap_or_clone(reply)),
             Ok(Routing::Route(target)) => {
                 head.apply(&target.edits);
-                head.redirect(target.path.as_ref(), target.authority.as_ref());
+                redirect(head, exchange, target.path.as_ref(), target.authority.as_ref());
                 exchange.remember(place, target.memo, true);
                 wish.narrow(target);
                 RequestOutcome::Go
@@ -362,5 +376,21 @@ impl Link {
                 ResponseOutcome::Go
             }
         }
+    }
+}
+
+/// Sends the request elsewhere, where a plugin says so.
+fn redirect(
+    head: &mut impl RequestMessage,
+    exchange: &mut Exchange,
+    path: Option<&PathAndQuery>,
+    authority: Option<&Authority>,
+) {
+    if let Some(path) = path {
+        exchange.leaves(head.path());
+        head.set_path(path.clone());
+    }
+    if let Some(authority) = authority {
+        head.set_authority(authority.clone());
     }
 }

@@ -38,8 +38,9 @@ pub(crate) struct Entry<'a> {
     pub(crate) hop: Hop,
     /// The name that the client asked for when it connected over TLS, as limits count it.
     pub(crate) tls_name: Value<'a>,
-    /// A number that names the exchange in plugins, should there be any.
-    pub(crate) number: &'a (dyn Fn() -> u64 + Sync),
+    /// A number that names the exchange in plugins.
+    pub(crate) exchange: u64,
+    /// Whether no body follows; only looked at where the chain shows heads.
     pub(crate) end_of_stream: bool,
     pub(crate) http_version: Version,
     /// Somebody only asks: nothing is charged or counted.
@@ -91,7 +92,7 @@ pub(crate) async fn admit(
         return Ok(Admitted::Go);
     }
     let context = RequestContext {
-        exchange: (entry.number)(),
+        exchange: entry.exchange,
         client: entry.client,
         service: &service.name,
         edge: entry.edge,

@@ -98,7 +98,7 @@ async fn inside(
         client,
         hop: seeker.hop,
         tls_name,
-        number: &|| number,
+        exchange: number,
         end_of_stream: question::is_bodyless(head),
         http_version: head.version,
         rehearsal: true,

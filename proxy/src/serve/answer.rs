@@ -108,7 +108,8 @@ async fn send(
     }
     let silent = bodyless || body.is_empty() || session.req_header().method == Method::HEAD;
     let body = if silent { Vec::new() } else { vec![body] };
-    write(session, Box::new(head), body, ctx).await
+    // Boxed: the hooks that may answer so seldom do, and each is made room for on every request.
+    Box::pin(write(session, Box::new(head), body, ctx)).await
 }
 
 /// Writes a whole answer, whose length its head tells.

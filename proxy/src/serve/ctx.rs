@@ -66,8 +66,6 @@ pub(crate) struct Ctx {
     /// Bytes of the request's body so far.
     pub(crate) body_bytes: u64,
     pub(crate) times: Times,
-    /// The target as the client wrote it, where a plugin changed it.
-    pub(crate) original_target: Option<Box<str>>,
     /// What it has to do with the cache, where the service has one.
     pub(crate) cache: Option<Caching>,
     /// It has no client: it asks anew for what was given stale to another.
@@ -201,7 +199,6 @@ impl Ctx {
             bodies: None,
             body_bytes: 0,
             times: Times::default(),
-            original_target: None,
             cache: None,
             renewal: None,
         }

@@ -1,16 +1,24 @@
 //! The name of one request, from the client's answer to the instance's log.
 
+use arrayvec::ArrayString;
 use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 /// A request id as text: 32 hexadecimal digits of our own, or what a trusted proxy gave.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct RequestId(Text);
+pub(crate) struct RequestId {
+    text: Text,
+    exchange: u64,
+}
 
 #[derive(Clone, PartialEq, Eq)]
 enum Text {
-    Own([u8; 32]),
+    Own(ArrayString<OWN_DIGITS>),
     Given(Box<str>),
 }
+
+/// Digits of 128 bits.
+const OWN_DIGITS: usize = 32;
 
 /// A longer id is replaced by one of our own.
 const MAX_GIVEN: usize = 128;
@@ -19,13 +27,15 @@ impl RequestId {
     /// A new id. Not a secret: it only has to be unlike all others.
     pub(crate) fn random() -> RequestId {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut value = fastrand::u128(..);
-        let mut text = [0; 32];
-        for digit in &mut text {
-            *digit = DIGITS[(value & 15) as usize];
-            value >>= 4;
+        let value = fastrand::u128(..);
+        let (mut digits, mut rest) = ([0; OWN_DIGITS], value);
+        for digit in &mut digits {
+            *digit = DIGITS[(rest & 15) as usize];
+            rest >>= 4;
         }
-        RequestId(Text::Own(text))
+        // Digits are text: the empty one stands for what cannot be.
+        let text = ArrayString::from_byte_string(&digits).unwrap_or_default();
+        RequestId { text: Text::Own(text), exchange: value as u64 }
     }
 
     /// An id that a trusted proxy in front of us gave, when it is fit for a log.
@@ -34,20 +44,21 @@ impl RequestId {
         let fit = !text.is_empty()
             && text.len() <= MAX_GIVEN
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:+/=@".contains(&b));
-        fit.then(|| RequestId(Text::Given(text.into())))
+        // The same number for the same id, whoever meets it first.
+        let exchange = || BuildHasherDefault::<DefaultHasher>::default().hash_one(text);
+        fit.then(|| RequestId { text: Text::Given(text.into()), exchange: exchange() })
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        match &self.0 {
-            Text::Own(digits) => std::str::from_utf8(digits).unwrap_or_default(),
+        match &self.text {
+            Text::Own(text) => text,
             Text::Given(text) => text,
         }
     }
 
     /// A number that names the exchange in plugins.
     pub(crate) fn exchange(&self) -> u64 {
-        use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-        BuildHasherDefault::<DefaultHasher>::default().hash_one(self.as_str())
+        self.exchange
     }
 }
 

@@ -198,7 +198,9 @@ fn line(event: &RequestFinished<'_>, now: SystemTime) -> Vec<u8> {
         line.seconds("app", app);
     }
     line.text("request_id", event.id);
-    line.maybe("traceparent", event.traceparent);
+    // W3C Trace Context, section 3.2.
+    let traceparent = event.headers.and_then(|headers| headers.get("traceparent")?.to_str().ok());
+    line.maybe("traceparent", traceparent);
     if !event.metadata.is_empty() {
         line.key("meta");
         line.0.push(b'{');

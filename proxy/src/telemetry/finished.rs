@@ -3,6 +3,7 @@
 use super::ServiceMetrics;
 use crate::fault::Fault;
 use crate::serve::RequestId;
+use http::HeaderMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ pub(crate) struct RequestFinished<'a> {
     pub(crate) response_bytes: u64,
     pub(crate) times: Times,
     pub(crate) id: &'a str,
-    pub(crate) traceparent: Option<&'a str>,
+    /// The request's, where there were any.
+    pub(crate) headers: Option<&'a HeaderMap>,
     /// What plugins noted: `plugin.key` and value.
     pub(crate) metadata: &'a [(String, String)],
 }
@@ -87,7 +89,7 @@ impl<'a> RequestFinished<'a> {
             response_bytes: 0,
             times: Times::default(),
             id: id.as_str(),
-            traceparent: None,
+            headers: None,
             metadata: &[],
         }
     }

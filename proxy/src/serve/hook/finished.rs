@@ -28,7 +28,6 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
     let written = session.response_written().map(|head| head.status.as_u16());
     let fault = failure.map(|failure| failure.fault);
     let instance = ctx.instance();
-    let traceparent = head.headers.get("traceparent").and_then(|value| value.to_str().ok());
     shared.telemetry.request_finished(&RequestFinished {
         metrics: ctx.sight.metrics(),
         edge: &ctx.sight.edge().name,
@@ -41,8 +40,8 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
         method: head.method.as_str(),
         host: message::authority(head),
         path: ctx
-            .original_target
-            .as_deref()
+            .exchange
+            .asked_target()
             .unwrap_or_else(|| head.uri.path_and_query().map_or("/", |target| target.as_str())),
         protocol: protocol(head.version),
         status: status(written, fault),
@@ -55,7 +54,7 @@ pub(in crate::serve) fn run(shared: &Shared, session: &Session, ctx: &mut Ctx) {
         response_bytes: session.body_bytes_sent() as u64,
         times: ctx.times,
         id: ctx.id.as_str(),
-        traceparent,
+        headers: Some(&head.headers),
         metadata: ctx.exchange.metadata(),
     });
     tell_plugins(session, ctx, written);

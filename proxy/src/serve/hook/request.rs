@@ -93,8 +93,7 @@ async fn admit(session: &mut Session, ctx: &mut Ctx) -> std::result::Result<(), 
         // A stream's window is the client's to open, which the guard cannot see.
         downstream.set_write_timeout(Some(service.idle));
     }
-    let asks = !service.chain.is_empty();
-    let end_of_stream = asks && session.is_body_empty();
+    let end_of_stream = service.chain.shows_heads() && session.is_body_empty();
     if !service.chain.waits() {
         return decide(&service, session.req_header_mut(), end_of_stream, ctx).await;
     }
@@ -115,9 +114,6 @@ async fn decide(
     end_of_stream: bool,
     ctx: &mut Ctx,
 ) -> std::result::Result<(), Failure> {
-    let asks = !service.chain.is_empty();
-    // Its parts are shared, so keeping it copies nothing.
-    let original = head.uri.path_and_query().filter(|_| asks).cloned();
     let Some(snapshot) = ctx.sight.snapshot() else { return Err(Fault::Internal.into()) };
     let secured = ctx.connection.as_ref().and_then(|connection| connection.tls.as_ref());
     let entry = Entry {
@@ -127,17 +123,13 @@ async fn decide(
         client: ctx.client,
         hop: ctx.hop,
         tls_name: secured.map_or(Value::Absent, Secured::counted_name),
-        number: &|| ctx.id.exchange(),
+        exchange: ctx.id.exchange(),
         end_of_stream,
         http_version: head.version,
         rehearsal: false,
     };
     let gathered = Gathered { exchange: &mut ctx.exchange, wish: &mut ctx.wish };
-    let admitted = decide::admit(&entry, head, gathered).await;
-    if asks && head.uri.path_and_query() != original.as_ref() {
-        ctx.original_target = original.map(|target| target.as_str().into());
-    }
-    ctx.reply = match admitted? {
+    ctx.reply = match decide::admit(&entry, head, gathered).await? {
         Admitted::Go => None,
         Admitted::Answered(reply) => Some(reply),
         Admitted::Redirected(place) => Some(answer::elsewhere(place)),

@@ -136,7 +136,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) -> Result<()> {
     Ok(())
 }
 
-fn is_common_option(option: &[u8]) -> bool {
+/// Those that name no field, or one that goes or stays in any case.
+pub(super) fn is_common_option(option: &[u8]) -> bool {
     option.eq_ignore_ascii_case(b"keep-alive")
         || option.eq_ignore_ascii_case(b"close")
         || option.eq_ignore_ascii_case(b"upgrade")

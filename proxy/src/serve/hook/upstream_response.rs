@@ -1,7 +1,7 @@
 //! The instance's head has come: it is sound, and nothing of the instance's connection is in it. What is
 //! kept of it is kept as it is from here on; what the client is told beside is `response`'s.
 
-use super::upstream_request::wanted_upgrade;
+use super::upstream_request::{is_common_option, wanted_upgrade};
 use super::{guard, outcome};
 use crate::serve::caching::Caching;
 use crate::serve::ctx::Ctx;
@@ -100,7 +100,9 @@ fn arrived(session: &Session, switching: bool, ctx: &mut Ctx) {
 fn remove_hop_by_hop(response: &mut ResponseHeader, switching: bool) {
     if let Some(connection) = response.headers.get(header::CONNECTION).cloned() {
         // The framing fields stay: Pingora reads the body by them and frames ours anew.
-        for option in connection.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii) {
+        let options = connection.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
+        // What the common ones name goes below anyway.
+        for option in options.filter(|option| !is_common_option(option)) {
             if let Ok(name) = HeaderName::from_bytes(option)
                 && name != header::UPGRADE
                 && name != header::CONTENT_LENGTH

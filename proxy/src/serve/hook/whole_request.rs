@@ -47,7 +47,9 @@ pub(in crate::serve) async fn run(
         return Ok(Taken::Go);
     };
     let mut held = Held::new(shared.bodies.clone());
-    if let Err(failure) = read(session, ctx, &mut passage, &mut held, most).await? {
+    // Boxed: hardly any request comes here, and all would have to make room for it.
+    let reading = Box::pin(read(session, ctx, &mut passage, &mut held, most));
+    if let Err(failure) = reading.await? {
         // What has not been read cannot be told from the next request.
         session.set_keepalive(None);
         return Ok(match failure {

@@ -1,6 +1,7 @@
 //! Idle connections of one thread, by address. It knows no exchange.
 
 use super::wire::Wire;
+use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ pub(super) struct Pool {
 struct Idle {
     #[allow(clippy::vec_box, reason = "a connection is lent and kept without being copied")]
     /// The last of each list was used last: the first ones may grow old.
-    by_address: HashMap<SocketAddr, Vec<Box<Wire>>>,
+    by_address: HashMap<SocketAddr, Vec<Box<Wire>>, RandomState>,
     count: usize,
 }
 
