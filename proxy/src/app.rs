@@ -27,6 +27,9 @@ const WORKER_STACK: usize = 4 * 1024 * 1024;
 /// For the first answers of DNS.
 const FIRST_ANSWERS: Duration = Duration::from_secs(3);
 
+/// How long the end waits for the access log's last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// Reads `config`, serves until told to end, and drains.
 ///
 /// # Errors
@@ -254,6 +257,7 @@ impl Edge {
         self.listeners.close();
         self.stage.send_replace(Stage::Draining);
         let (workers, shared) = (self.workers, self.shared);
+        let telemetry = shared.telemetry.clone();
         let joined = tokio::task::spawn_blocking(move || {
             workers.into_iter().for_each(|worker| drop(worker.join()));
             // Nothing ends any more: what has ended is told.
@@ -269,6 +273,9 @@ impl Edge {
             _ = terminate.recv() => tracing::warn!("told twice: what still ran is cut"),
             _ = interrupt.recv() => tracing::warn!("told twice: what still ran is cut"),
         }
+        // What has been told is written, unless whoever takes it is stuck.
+        let written = tokio::task::spawn_blocking(move || telemetry.finish());
+        let _ = tokio::time::timeout(LAST_LINES, written).await;
         // The runtime would wait for the join; the process need not.
         std::process::exit(0);
     }

@@ -6,7 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod access_log;
 mod answer_bodies;
+
 mod aside;
 mod authors;
 mod bodies;

@@ -1,30 +1,58 @@
-//! The access log: one JSON line per request, written by a thread of its own.
+//! The access log: lines gather in memory and are written many at a time by a thread of its own.
 //!
-//! A request never waits for a disk: when the writer cannot keep up, lines are dropped and counted.
+//! No request waits for a disk, and none wakes a thread for its line alone, which would cost more than the line.
+//! What the writer cannot keep up with, and what a full disk does not take, is dropped and counted.
 
-use super::RequestFinished;
-use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use super::{RequestFinished, access_line};
+use parking_lot::{Condvar, Mutex};
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
 
-/// Lines that may wait for the writer.
-const WAITING_LINES: usize = 16 * 1024;
+/// Bytes that may wait for the writer: some ten thousand lines.
+const MOST_WAITING: usize = 8 << 20;
+/// So many are written at once,
+const ENOUGH: usize = 256 << 10;
+/// or what there is after this time.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// What a burst has left of a buffer is given back beyond this.
+const KEPT_ROOM: usize = 2 * ENOUGH;
 
-/// A path in the log is cut here; the whole head may be 32 KiB.
-const MAX_TEXT: usize = 2048;
+/// Between two looks whether the file is still where it was opened.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// Where the lines go.
-pub(crate) struct AccessLog {
-    lines: Option<SyncSender<Vec<u8>>>,
+/// Where the lines go. Dropped, it writes what waits.
+pub(crate) struct AccessLog(Option<Writer>);
+
+struct Writer {
+    queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+    /// Lines, since they were last counted.
+    lost: AtomicU64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    closed: bool,
 }
 
 impl AccessLog {
     /// No access log.
     pub(crate) fn off() -> AccessLog {
-        AccessLog { lines: None }
+        AccessLog(None)
     }
 
     /// To standard output.
@@ -32,190 +60,166 @@ impl AccessLog {
     /// # Errors
     /// No thread could be started.
     pub(crate) fn stdout() -> io::Result<AccessLog> {
-        AccessLog::to(io::stdout())
+        AccessLog::to(|lines| {
+            let mut out = io::stdout().lock();
+            write_out(&mut out, lines)
+        })
     }
 
-    /// Appended to a file, which is made if it is not there.
+    /// Appended to a file, which is made if it is not there, and made anew where it was moved away.
     ///
     /// # Errors
     /// The file cannot be opened for writing, or no thread could be started.
     pub(crate) fn file(path: &Path) -> io::Result<AccessLog> {
-        AccessLog::to(std::fs::OpenOptions::new().create(true).append(true).open(path)?)
+        let mut out = Followed::open(path.to_owned())?;
+        AccessLog::to(move |lines| {
+            out.follow();
+            write_out(&mut out.file, lines)
+        })
     }
 
-    fn to(out: impl Write + Send + 'static) -> io::Result<AccessLog> {
-        let (lines, waiting) = sync_channel(WAITING_LINES);
-        thread::Builder::new().name("access-log".into()).spawn(move || write_all(out, &waiting))?;
-        Ok(AccessLog { lines: Some(lines) })
+    /// `out` takes whole lines and says how many bytes of them it could write.
+    fn to(out: impl FnMut(&[u8]) -> usize + Send + 'static) -> io::Result<AccessLog> {
+        let queue = Arc::<Queue>::default();
+        let taken = queue.clone();
+        let thread = thread::Builder::new().name("access-log".into());
+        let thread = thread.spawn(move || taken.write_all(out))?;
+        Ok(AccessLog(Some(Writer { queue, thread: Mutex::new(Some(thread)) })))
     }
 
-    pub(super) fn is_on(&self) -> bool {
-        self.lines.is_some()
-    }
-
-    /// Hands the line to the writer; false when it had to be dropped.
-    pub(super) fn write(&self, event: &RequestFinished<'_>) -> bool {
-        self.lines
-            .as_ref()
-            .is_none_or(|lines| lines.try_send(line(event, SystemTime::now())).is_ok())
-    }
-}
-
-/// Writes lines until the log is replaced. Flushes whenever nothing waits.
-fn write_all(out: impl Write, waiting: &Receiver<Vec<u8>>) {
-    let mut out = BufWriter::with_capacity(64 * 1024, out);
-    while let Ok(line) = waiting.recv() {
-        // A full disk must not end the thread: later lines may find room again.
-        let _ = out.write_all(&line);
-        while let Ok(line) = waiting.try_recv() {
-            let _ = out.write_all(&line);
+    /// Takes the request's line.
+    pub(super) fn write(&self, event: &RequestFinished<'_>) {
+        thread_local! {
+            static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        let _ = out.flush();
-    }
-}
-
-/// A JSON object under construction.
-struct Line(Vec<u8>);
-
-impl Line {
-    fn key(&mut self, key: &str) {
-        if self.0.last() != Some(&b'{') {
-            self.0.push(b',');
-        }
-        self.0.push(b'"');
-        self.0.extend_from_slice(key.as_bytes());
-        self.0.extend_from_slice(b"\":");
+        let Some(Writer { queue, .. }) = &self.0 else { return };
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            access_line::write(line, event, SystemTime::now());
+            queue.push(line);
+        });
     }
 
-    fn text(&mut self, key: &str, value: &str) {
-        self.key(key);
-        string(&mut self.0, cut(value));
+    /// How many lines were lost since this was asked last.
+    pub(super) fn lost(&self) -> u64 {
+        self.0.as_ref().map_or(0, |writer| writer.queue.lost.swap(0, Ordering::Relaxed))
     }
 
-    fn maybe(&mut self, key: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.text(key, value);
+    /// Writes what waits. Blocks for as long as that takes.
+    pub(super) fn finish(&self) {
+        let Some(writer) = &self.0 else { return };
+        writer.queue.close();
+        if let Some(thread) = writer.thread.lock().take() {
+            let _ = thread.join();
         }
     }
+}
 
-    fn number(&mut self, key: &str, value: u64) {
-        self.key(key);
-        self.0.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.close();
     }
+}
 
-    /// Seconds with microseconds, without the cost of formatting a float.
-    fn seconds(&mut self, key: &str, value: Duration) {
-        self.key(key);
-        let micros = value.as_micros() as u64;
-        self.0.extend_from_slice(itoa::Buffer::new().format(micros / 1_000_000).as_bytes());
-        self.0.push(b'.');
-        let mut fraction = [b'0'; 6];
-        let mut rest = micros % 1_000_000;
-        for digit in fraction.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
+impl Queue {
+    fn push(&self, line: &[u8]) {
+        let mut waiting = self.waiting.lock();
+        let before = waiting.lines.len();
+        if before + line.len() > MOST_WAITING {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
         }
-        self.0.extend_from_slice(&fraction);
+        waiting.lines.extend_from_slice(line);
+        // Not for each: the writer sleeps while they gather.
+        let wake = before == 0 || (before < ENOUGH && waiting.lines.len() >= ENOUGH);
+        drop(waiting);
+        if wake {
+            self.filled.notify_one();
+        }
     }
-}
 
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(MAX_TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    fn close(&self) {
+        self.waiting.lock().closed = true;
+        self.filled.notify_one();
     }
-    &text[..end]
-}
 
-fn string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        escape(out, text);
+    /// Writes lines until the log is closed and all are written.
+    fn write_all(&self, mut out: impl FnMut(&[u8]) -> usize) {
+        let mut lines = Vec::new();
+        let mut torn = false;
+        while self.next(&mut lines) {
+            // The rest of a line that did not get through must not be taken for the next one's beginning.
+            torn = torn && out(b"\n") == 0;
+            let written = if torn { 0 } else { out(&lines) };
+            let (through, lost) = lines.split_at(written);
+            torn = torn || through.last().is_some_and(|byte| *byte != b'\n');
+            let lost = memchr::memchr_iter(b'\n', lost).count() as u64;
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
     }
-    out.push(b'"');
-}
 
-fn escape(out: &mut Vec<u8>, text: &str) {
-    for c in text.chars() {
-        let escaped = match c {
-            '"' => CharEscape::Quote,
-            '\\' => CharEscape::ReverseSolidus,
-            c if (c as u32) < 0x20 => CharEscape::AsciiControl(c as u8),
-            c => {
-                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
+    /// Puts the next lines into `lines`; false when all is done.
+    fn next(&self, lines: &mut Vec<u8>) -> bool {
+        lines.clear();
+        lines.shrink_to(KEPT_ROOM);
+        let mut waiting = self.waiting.lock();
+        while waiting.lines.is_empty() && !waiting.closed {
+            self.filled.wait(&mut waiting);
+        }
+        let until = Instant::now() + PATIENCE;
+        while waiting.lines.len() < ENOUGH && !waiting.closed {
+            if self.filled.wait_until(&mut waiting, until).timed_out() {
+                break;
             }
-        };
-        // Writing to a Vec does not fail.
-        let _ = CompactFormatter.write_char_escape(out, escaped);
+        }
+        std::mem::swap(&mut waiting.lines, lines);
+        !lines.is_empty()
     }
 }
 
-fn line(event: &RequestFinished<'_>, now: SystemTime) -> Vec<u8> {
-    let mut line = Line(Vec::with_capacity(640));
-    line.0.push(b'{');
-    line.seconds("time", now.duration_since(UNIX_EPOCH).unwrap_or_default());
-    line.text("edge", event.edge);
-    line.text("region", event.region);
-    line.maybe("service", event.service);
-    line.maybe("component", event.component);
-    line.maybe("instance", event.instance);
-    line.maybe("instance_region", event.instance_region);
-    line.key("client");
-    let _ = write!(line.0, "\"{}\"", event.client);
-    line.text("method", event.method);
-    line.text("host", event.host);
-    line.text("path", event.path);
-    line.text("protocol", event.protocol);
-    line.number("status", u64::from(event.status));
-    if let Some(fault) = event.fault {
-        line.text("fault", fault.reason());
-        line.text("blame", fault.blame().name());
-    }
-    line.maybe("cache", event.cache);
-    line.maybe("limit", event.limit);
-    line.maybe("plugin", event.plugin);
-    if event.attempts > 1 {
-        line.number("attempts", u64::from(event.attempts));
-    }
-    line.number("request_bytes", event.request_bytes);
-    line.number("response_bytes", event.response_bytes);
-    let times = &event.times;
-    line.seconds("total", times.total);
-    if let Some(first_byte) = times.first_byte {
-        line.seconds("first_byte", first_byte);
-    }
-    for (key, time) in
-        [("queue", times.queue), ("plugins", times.plugins), ("connect", times.connect)]
-    {
-        if !time.is_zero() {
-            line.seconds(key, time);
+/// How many bytes got through.
+fn write_out(out: &mut impl Write, bytes: &[u8]) -> usize {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match out.write(rest) {
+            Ok(0) => break,
+            Ok(more) => written += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
         }
     }
-    if let Some(app) = times.app {
-        line.seconds("app", app);
+    let _ = out.flush();
+    written
+}
+
+/// A file that is opened anew where it is no longer found by its name, as after a rotation: nobody has to
+/// tell the edge.
+struct Followed {
+    path: PathBuf,
+    file: File,
+    looked: Instant,
+}
+
+impl Followed {
+    fn open(path: PathBuf) -> io::Result<Followed> {
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        Ok(Followed { path, file, looked: Instant::now() })
     }
-    line.text("request_id", event.id);
-    // W3C Trace Context, section 3.2.
-    let traceparent = event.headers.and_then(|headers| headers.get("traceparent")?.to_str().ok());
-    line.maybe("traceparent", traceparent);
-    if !event.metadata.is_empty() {
-        line.key("meta");
-        line.0.push(b'{');
-        for (key, value) in event.metadata {
-            if line.0.last() != Some(&b'{') {
-                line.0.push(b',');
-            }
-            string(&mut line.0, cut(key));
-            line.0.push(b':');
-            string(&mut line.0, cut(value));
+
+    fn follow(&mut self) {
+        if self.looked.elapsed() < LOOK {
+            return;
         }
-        line.0.push(b'}');
+        self.looked = Instant::now();
+        let which = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let here = std::fs::metadata(&self.path).map(which).ok();
+        // Where another cannot be opened, the one that is open goes on.
+        if here != self.file.metadata().map(which).ok()
+            && let Ok(anew) = Followed::open(self.path.clone())
+        {
+            *self = anew;
+        }
     }
-    line.0.extend_from_slice(b"}\n");
-    line.0
 }
 
 #[cfg(test)]
@@ -223,45 +227,71 @@ mod tests {
     use super::*;
     use crate::fault::Fault;
     use crate::serve::RequestId;
+    use std::sync::mpsc::channel;
 
-    #[test]
-    fn a_line_is_json_whatever_the_client_sent() {
+    fn tell(log: &AccessLog) {
         let id = RequestId::random();
         let client = std::net::IpAddr::from([127, 0, 0, 1]);
-        let mut event = RequestFinished::refused(client, ("edge", "ams"), Fault::BadTarget, &id);
-        let path = format!("/\"\\\u{1}é{}", "é".repeat(MAX_TEXT));
-        event.path = &path;
-        let metadata = [("p.k\n".to_owned(), "\u{7f}v\"".to_owned())];
-        event.metadata = &metadata;
-        event.times.total = Duration::from_micros(1_000_042);
-        let text = line(&event, UNIX_EPOCH + Duration::from_millis(1500));
-        let value: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
-        assert_eq!(value["time"], 1.5);
-        assert_eq!(value["total"], 1.000042);
-        assert_eq!(value["fault"], "bad_target");
-        assert_eq!(value["meta"]["p.k\n"], "\u{7f}v\"");
-        assert!(value["path"].as_str().is_some_and(|p| p.starts_with("/\"\\\u{1}é")));
+        log.write(&RequestFinished::refused(client, ("edge", "ams"), Fault::BadTarget, &id));
     }
 
     #[test]
     fn a_stalled_writer_costs_lines_and_no_time() {
-        struct Stalled(std::sync::mpsc::Receiver<()>);
-        impl Write for Stalled {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                let _ = self.0.recv();
-                Err(io::ErrorKind::StorageFull.into())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let (release, gate) = std::sync::mpsc::channel();
-        let log = AccessLog::to(Stalled(gate)).expect("thread");
-        let id = RequestId::random();
-        let client = std::net::IpAddr::from([127, 0, 0, 1]);
-        let event = RequestFinished::refused(client, ("edge", "ams"), Fault::BadTarget, &id);
-        let dropped = (0..3 * WAITING_LINES).filter(|_| !log.write(&event)).count();
-        assert!(dropped > 0, "a bounded channel must drop");
+        let (release, gate) = channel::<()>();
+        let log = AccessLog::to(move |_| {
+            let _ = gate.recv();
+            0
+        })
+        .expect("a thread");
+        (0..MOST_WAITING / 100).for_each(|_| tell(&log));
+        assert!(log.lost() > 0, "what waits must be bounded");
         drop(release);
+    }
+
+    #[test]
+    fn all_that_was_told_is_written_before_the_end() {
+        let (out, lines) = channel();
+        let log = AccessLog::to(move |lines| {
+            let _ = out.send(lines.to_vec());
+            lines.len()
+        })
+        .expect("a thread");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let log = &log;
+                scope.spawn(move || (0..1000).for_each(|_| tell(log)));
+            }
+        });
+        log.finish();
+        assert_eq!(log.lost(), 0);
+        let written: Vec<Vec<u8>> = lines.iter().collect();
+        let text = String::from_utf8(written.concat()).expect("text");
+        assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+        assert_eq!(text.lines().count(), 4000);
+        assert!(written.len() < 400, "written one by one: {} times", written.len());
+    }
+
+    #[test]
+    fn a_full_disk_is_counted_and_what_it_tore_spoils_no_other_line() {
+        let (ask, asked) = channel::<usize>();
+        let (out, wrote) = channel();
+        let log = AccessLog::to(move |lines| {
+            let room = asked.recv().unwrap_or(usize::MAX).min(lines.len());
+            let _ = out.send(lines[..room].to_vec());
+            room
+        })
+        .expect("a thread");
+        tell(&log);
+        ask.send(10).expect("a writer");
+        let mut disk = wrote.recv().expect("a part of a line");
+        assert_eq!(disk.len(), 10);
+        tell(&log);
+        drop(ask);
+        log.finish();
+        wrote.iter().for_each(|more| disk.extend(more));
+        let text = String::from_utf8(disk).expect("text");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!((log.lost(), lines.len()), (1, 2), "{text}");
+        assert!(serde_json::from_str::<serde_json::Value>(lines[1]).is_ok(), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 //! The only room that names `prometheus`. It is told what happened; it must not ask why.
 
 mod access;
+mod access_line;
 mod cache_metrics;
 mod client_metrics;
 mod component_metrics;
@@ -129,7 +130,8 @@ impl Telemetry {
 
     /// From now on the access log goes there.
     pub(crate) fn log_access_to(&self, access: AccessLog) {
-        self.access.store(Arc::new(access));
+        let before = self.access.swap(Arc::new(access));
+        self.metrics.access_lines_dropped.inc_by(before.lost());
     }
 
     /// A request has ended, well or not.
@@ -142,10 +144,12 @@ impl Telemetry {
             self.metrics.fault(fault);
         }
         self.events.request(event);
-        let access = self.access.load();
-        if access.is_on() && !access.write(event) {
-            self.metrics.access_lines_dropped.inc();
-        }
+        self.access.load().write(event);
+    }
+
+    /// No request ends any more: writes what waits to be. Blocks for as long as that takes.
+    pub(crate) fn finish(&self) {
+        self.access.load().finish();
     }
 
     /// A head never became a request.

@@ -24,6 +24,7 @@ impl Telemetry {
         self.metrics.cache.bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
         self.metrics.cache.look_at_disk(disk.unwrap_or_default());
         self.look_at_process();
+        self.metrics.access_lines_dropped.inc_by(self.access.load().lost());
         self.look_at_certificates(snapshot);
         self.look_at_services(snapshot);
         self.look_at_components(snapshot);
