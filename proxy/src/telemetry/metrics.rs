@@ -273,7 +273,7 @@ impl Metrics {
             clients: ClientFamilies::new(r)?,
             access_lines_dropped: counter!(
                 "hither_access_lines_dropped_total",
-                "Access-log lines dropped because the log could not keep up.",
+                "Access-log lines dropped because the log could not keep up or its disk took nothing.",
                 r
             )?,
             process_cpu,
