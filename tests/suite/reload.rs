@@ -52,6 +52,30 @@ async fn a_changed_file_is_taken_over_by_itself() {
 }
 
 #[tokio::test]
+async fn a_file_that_a_refused_configuration_names_is_waited_for() {
+    let scene = Scene::start().await;
+    let with_plugin = format!("{}[plugin.late]\nfile = \"late.wasm\"\n", config(&scene.new));
+    let rejected = || async {
+        scene.edge.metrics().await.sum("hither_swaps_total", &[("result", "rejected")])
+    };
+    let refusals = async |count: f64| {
+        eventually(SOON, "the refusal", || async {
+            let seen = rejected().await;
+            if seen == count { Ok(()) } else { Err(seen.to_string()) }
+        })
+        .await;
+    };
+    scene.edge.write_config(&with_plugin);
+    refusals(1.0).await;
+    scene.edge.write_file("late.wasm", "no WebAssembly");
+    refusals(2.0).await;
+    assert_eq!(scene.edge.get("/").await.text(), "old");
+    scene.edge.write_file("late.wasm", shipped("headers"));
+    answers(&scene.edge, "new").await;
+    assert_eq!(rejected().await, 2.0, "nothing was tried that had not changed");
+}
+
+#[tokio::test]
 async fn sighup_reloads_and_tells_what_changed() {
     let scene = Scene::start().await;
     scene.edge.signal(Signal::HUP);

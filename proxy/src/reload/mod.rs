@@ -85,6 +85,8 @@ struct State {
     /// What is beside it.
     trials: Trials,
     history: History,
+    /// The files of the last configuration, if that was refused.
+    refused: Looks,
 }
 
 impl Reloader {
@@ -95,8 +97,12 @@ impl Reloader {
         listeners: Arc<ListenerSet>,
         running: Materials,
     ) -> std::io::Result<Arc<Reloader>> {
-        let state =
-            Mutex::new(State { running, trials: Trials::new(), history: History::default() });
+        let state = Mutex::new(State {
+            running,
+            trials: Trials::new(),
+            history: History::default(),
+            refused: Looks::new(),
+        });
         let draining = Mutex::default();
         let thread = Thread::start()?;
         let rollouts = Rollouts::default();
@@ -112,14 +118,13 @@ impl Reloader {
         }))
     }
 
-    /// The files that are watched: all that what runs was read from.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.state.lock().running.looks.keys().cloned().collect()
-    }
-
-    /// Those files as they looked when what runs was read.
+    /// The files that are watched, as they looked when they were read: all that what runs was read from, and
+    /// what else the last configuration names if that was refused.
     pub(crate) fn looks_when_read(&self) -> Looks {
-        self.state.lock().running.looks.clone()
+        let state = self.state.lock();
+        let mut looks = state.refused.clone();
+        looks.extend(state.running.looks.clone());
+        looks
     }
 
     /// Past swaps, the latest first.
@@ -136,15 +141,19 @@ impl Reloader {
         let from_files = move || {
             let began = Instant::now();
             // Nobody who asks for the state waits for a server that has a plugin.
-            let read = this.read().map(|materials| Change::Files(Box::new(materials)));
-            this.apply(began, read)
+            let mut looks = Looks::new();
+            let read = this.read(&mut looks).map(|materials| Change::Files(Box::new(materials)));
+            let outcome = this.apply(began, read);
+            this.state.lock().refused = if outcome.is_err() { looks } else { Looks::new() };
+            outcome
         };
         self.thread.run(from_files).await
     }
 
-    fn read(&self) -> Result<Materials, Rejection> {
+    /// `looks` is told of every file that was looked for.
+    fn read(&self, looks: &mut Looks) -> Result<Materials, Rejection> {
         let fetched = self.state.lock().running.fetched.clone();
-        Materials::read(&self.config, &fetched)
+        Materials::read_telling(&self.config, &fetched, looks)
     }
 
     /// Carries out another change. None when that panicked, which leaves what ran.
@@ -208,7 +217,7 @@ impl Reloader {
 
     /// Blocking, too.
     fn dry_run(&self) -> Result<Outcome, Rejection> {
-        let next = self.read()?;
+        let next = self.read(&mut Looks::new())?;
         let (running, trials) = {
             let state = self.state.lock();
             (state.running.clone(), state.trials.clone())

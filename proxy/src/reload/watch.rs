@@ -15,17 +15,19 @@ pub(crate) async fn watch(reloader: Arc<Reloader>) {
     let mut watched = Watched::since(reloader.looks_when_read());
     loop {
         tokio::time::sleep(INTERVAL).await;
-        if watched.changed(looks(&reloader).await) {
-            // The outcome is logged where it is known; a rejected file is not tried again until
-            // it changes.
+        let read = reloader.looks_when_read();
+        watched.are(&read);
+        if watched.changed(looks(read).await) {
+            // The outcome is logged where it is known; what was rejected is not tried again until one of
+            // its files changes.
             let _ = reloader.reload().await;
         }
     }
 }
 
-async fn looks(reloader: &Arc<Reloader>) -> Looks {
-    let files = reloader.files();
-    let look = || files.into_iter().map(|path| (path.clone(), Look::at(&path))).collect();
+/// The same files now.
+async fn looks(files: Looks) -> Looks {
+    let look = || files.into_keys().map(|path| (path.clone(), Look::at(&path))).collect();
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
@@ -41,6 +43,16 @@ impl Watched {
     /// were compiled and ports bound, is a change as well.
     fn since(read: Looks) -> Watched {
         Watched { last: read.clone(), known: read }
+    }
+
+    /// From now on these are watched, and no others. One that was not is known as it looked when it was read.
+    fn are(&mut self, read: &Looks) {
+        for looks in [&mut self.known, &mut self.last] {
+            looks.retain(|path, _| read.contains_key(path));
+            for (path, look) in read {
+                looks.entry(path.clone()).or_insert_with(|| look.clone());
+            }
+        }
     }
 
     fn changed(&mut self, now: Looks) -> bool {
@@ -79,6 +91,22 @@ mod tests {
         assert!(!watched.changed(now(&file)), "it may still be written");
         assert!(watched.changed(now(&file)));
         assert!(!watched.changed(now(&file)), "told once");
+    }
+
+    #[test]
+    fn a_file_that_is_watched_from_now_on_is_no_change_until_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, plugin) = (folder.path().join("hither.toml"), folder.path().join("p.wasm"));
+        std::fs::write(&config, CONFIG).unwrap();
+        let mut watched = Watched::since(now(&config));
+        let both = || Looks::from_iter(now(&config).into_iter().chain(now(&plugin)));
+        watched.are(&both());
+        assert!(!watched.changed(both()) && !watched.changed(both()), "it is not there yet");
+        std::fs::write(&plugin, "wasm").unwrap();
+        assert!(!watched.changed(both()), "it may still be written");
+        assert!(watched.changed(both()));
+        watched.are(&now(&config));
+        assert!(!watched.changed(now(&config)) && !watched.changed(now(&config)), "no longer one");
     }
 
     #[test]

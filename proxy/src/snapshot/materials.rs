@@ -107,12 +107,24 @@ impl Materials {
     /// # Errors
     /// Everything that is wrong, at once.
     pub(crate) fn read(path: &Path, before: &Fetched) -> Result<Materials, Rejection> {
-        let mut looks = Looks::from([(path.to_owned(), Look::at(path))]);
+        Materials::read_telling(path, before, &mut Looks::new())
+    }
+
+    /// The same; `looks` is told of every file that was looked for, there or not, also where the configuration
+    /// cannot be used: when one of them changes, it may be.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub(crate) fn read_telling(
+        path: &Path,
+        before: &Fetched,
+        looks: &mut Looks,
+    ) -> Result<Materials, Rejection> {
+        looks.insert(path.to_owned(), Look::at(path));
         let source = Source::read(path).map_err(Rejection::Unreadable)?;
         let plan = hither_config::load(&source, &host_facts::environment())?;
         let elsewhere = fetch_all(&plan, before);
-        let mut reading =
-            Reading { source: &source, looks: &mut looks, elsewhere: &elsewhere, report: None };
+        let mut reading = Reading { source: &source, looks, elsewhere: &elsewhere, report: None };
         let mut plugins = BTreeMap::new();
         let mut secrets = BTreeMap::new();
         for (name, plugin) in &plan.plugins {
@@ -139,8 +151,7 @@ impl Materials {
             }
         }
         let trace_token = reading.trace_token(&plan);
-        let report = reading.report;
-        match report {
+        match reading.report {
             Some(report) => Err(report.into()),
             None => {
                 let (source, plan) = (source.into(), plan.into());
@@ -155,7 +166,7 @@ impl Materials {
                     secrets,
                     trace_token,
                     fetched,
-                    looks,
+                    looks: looks.clone(),
                 })
             }
         }
