@@ -188,7 +188,8 @@ impl Shape for RawLog {
             access: fields.or(
                 "access",
                 AccessLog::Stdout,
-                "Where the access log goes: \"-\" is stdout, \"off\" nowhere, else a file.",
+                "Where the access log goes: \"-\" is stdout, \"off\" nowhere, else a file. One that is \
+                 moved away is begun anew.",
             ),
             level: fields.or("level", LogLevel::Info, "The least severe level that is logged."),
         }
