@@ -26,6 +26,7 @@ mod component;
 mod decide;
 mod explain;
 mod fault;
+mod gathering;
 mod host_facts;
 mod origin;
 mod overload;

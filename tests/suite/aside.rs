@@ -90,6 +90,7 @@ async fn every_exchange_that_ended_is_told_with_the_memo_of_its_request() {
         ("service", "web"),
         ("instance", "one"),
         ("region", "ams"),
+        ("cache", ""),
         ("fault", ""),
         ("bytes", "4/4"),
         ("took", "true"),
@@ -107,6 +108,19 @@ async fn every_exchange_that_ended_is_told_with_the_memo_of_its_request() {
     let limited = told_of(&edge, "limited").await;
     let said = (&limited["status"], &limited["fault"], &limited["memo"]);
     assert_eq!(said, (&"429".into(), &"rate_limited".into(), &"0".into()), "{limited}");
+}
+
+#[tokio::test]
+async fn plugins_are_told_what_the_cache_did() {
+    let origin = RawOrigin::answering(FINE).await;
+    let edge = start(&origin, "", "[service.web.cache]\ndefault_ttl = \"1h\"").await;
+    for (key, cache) in [("first", "fwd=uri-miss"), ("second", "hit")] {
+        let request = Request::get("/kept").header("x-key", key);
+        edge.send(&request).await.expect_status(200);
+        assert_eq!(told_of(&edge, key).await["cache"], cache);
+    }
+    edge.send(&Request::post("/kept", "four").header("x-key", "posted")).await.expect_status(200);
+    assert_eq!(told_of(&edge, "posted").await["cache"], "fwd=method");
 }
 
 #[tokio::test]

@@ -78,6 +78,30 @@ async fn http1_and_http2_are_spoken_as_the_client_chooses_and_instances_are_told
 }
 
 #[tokio::test]
+async fn plugins_are_told_whether_the_client_asks_over_tls() {
+    let pair = CertificatePair::for_names(&["a.example"]);
+    let origin = RawOrigin::answering(FINE).await;
+    let clear = "[[listener]]\naddress = \"127.0.0.2:0\"\ntrusted_proxies = [\"127.0.0.1/32\"]\n";
+    let plugin = "[plugin.watching]\nfile = \"watching.wasm\"\ngrants = [\"log\", \"store\"]\n\
+                  [plugin.watching.config]\n";
+    let config = format!(
+        "{TLS}{}{clear}[service.web]\nplugins = [\"watching\"]\n{}{plugin}",
+        certificate("a"),
+        instance("one", origin.address(), "")
+    );
+    let watching = std::fs::read(hither_guests::guest("watching")).unwrap();
+    let builder = Hither::builder(HITHER).file("a.pem", pair.cert()).file("a.key", pair.key());
+    let edge = builder.file("watching.wasm", watching).config(config).start().await;
+    let asked = Request::get("/tls").host("a.example");
+    let bridge = bridge(&edge, Some("a.example"), &[]).await;
+    assert_eq!(client(&bridge).await.request(&asked).await.unwrap().text(), "true");
+    let mut proxy = Http1::connect(edge.address(1)).await.unwrap().within(SOON);
+    assert_eq!(proxy.request(&asked).await.unwrap().text(), "false");
+    let vouched = asked.header("X-Forwarded-Proto", "https");
+    assert_eq!(proxy.request(&vouched).await.unwrap().text(), "true");
+}
+
+#[tokio::test]
 async fn tls_1_2_is_spoken_too_and_a_session_goes_on_after_a_reload() {
     let pair = CertificatePair::for_names(&["a.example"]);
     let Scene { edge, origin: _origin } = scene(&[("a", &pair)], "", "").await;

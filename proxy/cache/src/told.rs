@@ -21,14 +21,15 @@ pub enum Forward {
 }
 
 impl Forward {
-    fn name(self) -> &'static str {
+    /// As a parameter of the field.
+    pub fn parameter(self) -> &'static str {
         match self {
-            Forward::Bypass => "bypass",
-            Forward::Method => "method",
-            Forward::UriMiss => "uri-miss",
-            Forward::VaryMiss => "vary-miss",
-            Forward::Stale => "stale",
-            Forward::Request => "request",
+            Forward::Bypass => "fwd=bypass",
+            Forward::Method => "fwd=method",
+            Forward::UriMiss => "fwd=uri-miss",
+            Forward::VaryMiss => "fwd=vary-miss",
+            Forward::Stale => "fwd=stale",
+            Forward::Request => "fwd=request",
         }
     }
 }
@@ -52,6 +53,14 @@ pub enum Told {
 }
 
 impl Told {
+    /// What it comes to, in one parameter of the field.
+    pub fn parameter(&self) -> &'static str {
+        match self {
+            Told::Hit(_) => "hit",
+            Told::Forwarded { why, .. } => why.parameter(),
+        }
+    }
+
     /// The field's value.
     pub fn text(&self) -> String {
         let mut text = String::from("hither");
@@ -61,7 +70,7 @@ impl Told {
             // Rounded so that what is stale is never told as fresh.
             Told::Hit(Err(since)) => write!(text, "; hit; ttl=-{}", since.as_secs().max(1)),
             Told::Forwarded { why, status, stored, collapsed } => {
-                let _ = write!(text, "; fwd={}", why.name());
+                let _ = write!(text, "; {}", why.parameter());
                 if let Some(status) = status {
                     let _ = write!(text, "; fwd-status={status}");
                 }

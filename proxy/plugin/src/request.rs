@@ -37,7 +37,7 @@ pub struct RequestHead<'a> {
     pub method: &'a Method,
     /// What the client spoke.
     pub protocol: Protocol,
-    /// Whether it came encrypted.
+    /// Whether the client asks over TLS, at this edge or at a trusted proxy before it.
     pub tls: bool,
     /// No body follows.
     pub end_of_stream: bool,

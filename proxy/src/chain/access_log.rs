@@ -4,21 +4,21 @@
 
 use super::inputs::Facts;
 use super::{Chain, Exchange, Plugin, RequestMessage};
+use crate::gathering::{Gathering, Pace};
 use crate::snapshot::Edge;
 use hither_plugin_host::{Hook, Summary};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// Summaries that wait for one plugin; each takes at most 9 KiB.
-const MOST_WAITING: usize = 1024;
-/// So many are handed over at once,
+/// Summaries that are handed over at once.
 const BATCH: usize = 128;
-/// or what there is after this time.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Each takes at most 9 KiB.
+const PACE: Pace = Pace { most: 1024, enough: BATCH, patience: Duration::from_millis(200) };
 
 /// What is told of an exchange beside its head and what its plugins said.
 pub(crate) struct Finished<'a> {
@@ -32,6 +32,8 @@ pub(crate) struct Finished<'a> {
     pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
     pub(crate) instance: Option<(&'a str, &'a str)>,
+    /// As in Cache-Status; empty: no cache was asked.
+    pub(crate) cache: &'static str,
     pub(crate) fault: &'static str,
 }
 
@@ -73,8 +75,7 @@ impl Chain {
                 service: finished.service.clone(),
                 instance: id.into(),
                 region: region.into(),
-                // No cache is asked in this version.
-                cache: "",
+                cache: finished.cache,
                 fault: finished.fault,
                 inputs: plugin.revision.inputs_of(link.config, &facts),
             });
@@ -88,35 +89,30 @@ pub(super) struct Log {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Default)]
 struct Queue {
-    waiting: Mutex<Waiting>,
-    filled: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
-    summaries: Vec<Summary>,
+    waiting: Gathering<Summary>,
     /// Since they were last counted.
-    dropped: u64,
-    closed: bool,
+    dropped: AtomicU64,
 }
 
 impl Log {
     /// Begins to hand over, until it is dropped.
     pub(super) fn start(plugin: &Arc<Plugin>) -> std::io::Result<Log> {
-        let queue = Arc::<Queue>::default();
+        let dropped = AtomicU64::new(0);
+        let queue = Arc::new(Queue { waiting: Gathering::new(PACE), dropped });
         let (taken, weak) = (queue.clone(), Arc::downgrade(plugin));
         let revision = plugin.revision.clone();
         let runtime = runtime(revision.waits())?;
         let thread =
             std::thread::Builder::new().name(format!("log-{}", plugin.name)).spawn(move || {
-                while let Some((batch, dropped)) = taken.next() {
+                let mut batch = Vec::new();
+                while taken.waiting.take(&mut batch, BATCH) {
                     let told = || match &runtime {
                         None => revision.on_complete(&batch),
                         Some(runtime) => runtime.block_on(revision.on_complete_waiting(&batch)),
                     };
-                    let lost = !batch.is_empty() && tell(&weak, Hook::AccessLog, told());
+                    let lost = tell(&weak, Hook::AccessLog, told());
+                    let dropped = taken.dropped.swap(0, Ordering::Relaxed);
                     if let Some(plugin) = weak.upgrade() {
                         let lost = if lost { batch.len() as u64 } else { 0 };
                         plugin.metrics.summaries_dropped(dropped + lost);
@@ -127,23 +123,14 @@ impl Log {
     }
 
     fn push(&self, summary: Summary) {
-        let mut waiting = self.queue.waiting.lock();
-        if waiting.summaries.len() >= MOST_WAITING {
-            waiting.dropped += 1;
-            return;
-        }
-        waiting.summaries.push(summary);
-        // Not for each: the thread sleeps while a batch gathers.
-        let wake = matches!(waiting.summaries.len(), 1 | BATCH);
-        drop(waiting);
-        if wake {
-            self.queue.filled.notify_one();
+        if !self.queue.waiting.put(1, |all| all.push(summary)) {
+            self.queue.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Hands over what is left and waits for that; blocks for as long as the plugin may take.
     pub(super) fn finish(&self) {
-        self.queue.close();
+        self.queue.waiting.close();
         if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
         }
@@ -152,34 +139,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.queue.close();
-    }
-}
-
-impl Queue {
-    fn close(&self) {
-        self.waiting.lock().closed = true;
-        self.filled.notify_one();
-    }
-
-    /// The next batch, and how many were dropped since the last; none when all is done.
-    fn next(&self) -> Option<(Vec<Summary>, u64)> {
-        let mut waiting = self.waiting.lock();
-        while waiting.summaries.is_empty() && !waiting.closed {
-            self.filled.wait(&mut waiting);
-        }
-        let until = Instant::now() + PATIENCE;
-        while waiting.summaries.len() < BATCH && !waiting.closed {
-            if self.filled.wait_until(&mut waiting, until).timed_out() {
-                break;
-            }
-        }
-        let dropped = std::mem::take(&mut waiting.dropped);
-        if waiting.closed && waiting.summaries.is_empty() && dropped == 0 {
-            return None;
-        }
-        let many = waiting.summaries.len().min(BATCH);
-        Some((waiting.summaries.drain(..many).collect(), dropped))
+        self.queue.waiting.close();
     }
 }
 

@@ -85,6 +85,8 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) service: &'a str,
     pub(crate) edge: &'a Edge,
     pub(crate) limiters: &'a Limiters,
+    /// The client asks over TLS.
+    pub(crate) tls: bool,
     pub(crate) end_of_stream: bool,
     pub(crate) http_version: Version,
     /// Somebody only asks what would be said.
@@ -111,7 +113,7 @@ impl RequestContext<'_> {
                 Version::HTTP_2 => Protocol::Http2,
                 _ => Protocol::Http11,
             },
-            tls: false,
+            tls: self.tls,
             end_of_stream: self.end_of_stream,
             authority: now_ms.map_or("", |_| message.authority()),
             path: message.path(),

@@ -83,7 +83,7 @@ pub(crate) async fn admit(
         return Err(Fault::BodyTooLarge.into());
     }
     check_limits(entry, head, gathered.exchange)?;
-    if service.force_https && entry.hop.scheme(head.headers()) == "http" {
+    if service.force_https && !entry.hop.is_https(head.headers()) {
         // Our own port, or that of the proxy in front of us, which is not ours to know.
         let port = if entry.hop.trusted { HTTPS } else { entry.edge.secure_port };
         return Ok(Admitted::Redirected(secure_place(head, port)?));
@@ -97,6 +97,7 @@ pub(crate) async fn admit(
         service: &service.name,
         edge: entry.edge,
         limiters: entry.limiters,
+        tls: entry.hop.is_https(head.headers()),
         end_of_stream: entry.end_of_stream,
         http_version: entry.http_version,
         rehearsal: entry.rehearsal,

@@ -25,12 +25,15 @@ pub(crate) struct Hop {
 }
 
 impl Hop {
-    /// The scheme by which the client asks: where a trusted proxy was asked, it says.
+    /// Whether the client asks over TLS: where a trusted proxy was asked, it says.
+    pub(crate) fn is_https(self, headers: &HeaderMap) -> bool {
+        let told = if self.trusted { headers.get(X_FORWARDED_PROTO) } else { None };
+        told.map_or(self.secure, |told| told.as_bytes().eq_ignore_ascii_case(b"https"))
+    }
+
+    /// The scheme by which the client asks.
     pub(crate) fn scheme(self, headers: &HeaderMap) -> &'static str {
-        let told = headers.get(X_FORWARDED_PROTO).filter(|_| self.trusted);
-        let secure =
-            told.map_or(self.secure, |told| told.as_bytes().eq_ignore_ascii_case(b"https"));
-        if secure { "https" } else { "http" }
+        if self.is_https(headers) { "https" } else { "http" }
     }
 }
 

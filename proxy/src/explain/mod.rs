@@ -114,12 +114,14 @@ async fn inside(
         }
         Ok(Admitted::Go) => {
             let version = head.version;
+            let tls = seeker.hop.is_https(&head.headers);
             let context = || RequestContext {
                 exchange: number,
                 client,
                 service: &service.name,
                 edge: &snapshot.edge,
                 limiters: &snapshot.limiters,
+                tls,
                 end_of_stream: true,
                 http_version: version,
                 rehearsal: true,

@@ -30,7 +30,16 @@ pub(crate) struct Asked {
     /// The head of an answer that says that what is kept still holds.
     pub(super) holds: Option<HeaderMap>,
     /// What it was in the end.
-    pub(super) ended: Option<&'static str>,
+    ended: Option<Ended>,
+}
+
+/// What a lookup was in the end.
+#[derive(Clone, Copy)]
+struct Ended {
+    /// Under which name it is counted and logged.
+    name: &'static str,
+    /// As Cache-Status has it.
+    parameter: &'static str,
 }
 
 impl From<Cached> for Caching {
@@ -86,12 +95,11 @@ impl Caching {
         let forwarded =
             |why| Told::Forwarded { why, status: None, stored: false, collapsed: false }.text();
         match self {
-            Caching::Passed(Pass::Method) => forwarded(Forward::Method),
-            Caching::Passed(_) => forwarded(Forward::Request),
+            Caching::Passed(pass) => forwarded(passed(pass)),
             Caching::Bypassed => forwarded(Forward::Bypass),
             Caching::Asked(asked) => {
-                let (told, ended) = asked.told(cache);
-                asked.ended = Some(ended);
+                let (told, name) = asked.told(cache);
+                asked.ended = Some(Ended { name, parameter: told.parameter() });
                 told.text()
             }
         }
@@ -99,17 +107,30 @@ impl Caching {
 
     /// The same of what was at hand.
     pub(super) fn tell_at_hand(&mut self, terms: &Terms, now: Instant) -> String {
+        let told = Told::Hit(terms.rest(now));
         if let Some(asked) = self.asked() {
-            asked.ended = Some("hit");
+            asked.ended = Some(Ended { name: "hit", parameter: told.parameter() });
         }
-        Told::Hit(terms.rest(now)).text()
+        told.text()
     }
 
     /// Under which name it is counted and logged.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Caching::Passed(_) | Caching::Bypassed => "bypass",
-            Caching::Asked(asked) => asked.ended.unwrap_or("pass"),
+            Caching::Asked(asked) => asked.ended.map_or("pass", |ended| ended.name),
+        }
+    }
+
+    /// The same as one parameter of Cache-Status, for plugins.
+    pub(super) fn parameter(&self) -> &'static str {
+        match self {
+            Caching::Passed(pass) => passed(pass).parameter(),
+            Caching::Bypassed => Forward::Bypass.parameter(),
+            Caching::Asked(asked) => match asked.ended {
+                Some(ended) => ended.parameter,
+                None => asked.why.parameter(),
+            },
         }
     }
 
@@ -118,6 +139,13 @@ impl Caching {
             Caching::Asked(asked) => Some(asked),
             _ => None,
         }
+    }
+}
+
+fn passed(pass: &Pass) -> Forward {
+    match pass {
+        Pass::Method => Forward::Method,
+        _ => Forward::Request,
     }
 }
 

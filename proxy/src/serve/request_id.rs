@@ -44,7 +44,7 @@ impl RequestId {
         let fit = !text.is_empty()
             && text.len() <= MAX_GIVEN
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:+/=@".contains(&b));
-        // The same number for the same id, whoever meets it first.
+        // By a hash without a key: one id is one exchange, however many requests bear it.
         let exchange = || BuildHasherDefault::<DefaultHasher>::default().hash_one(text);
         fit.then(|| RequestId { text: Text::Given(text.into()), exchange: exchange() })
     }

@@ -4,7 +4,8 @@
 //! What the writer cannot keep up with, and what a full disk does not take, is dropped and counted.
 
 use super::{RequestFinished, access_line};
-use parking_lot::{Condvar, Mutex};
+use crate::gathering::{Gathering, Pace};
+use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -15,14 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Bytes that may wait for the writer: some ten thousand lines.
-const MOST_WAITING: usize = 8 << 20;
-/// So many are written at once,
-const ENOUGH: usize = 256 << 10;
-/// or what there is after this time.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// In bytes: some ten thousand lines may wait.
+const PACE: Pace = Pace { most: 8 << 20, enough: 256 << 10, patience: Duration::from_millis(20) };
 /// What a burst has left of a buffer is given back beyond this.
-const KEPT_ROOM: usize = 2 * ENOUGH;
+const KEPT_ROOM: usize = 2 * PACE.enough;
 
 /// Between two looks whether the file is still where it was opened.
 const LOOK: Duration = Duration::from_secs(1);
@@ -31,22 +28,14 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct AccessLog(Option<Writer>);
 
 struct Writer {
-    queue: Arc<Queue>,
+    lines: Arc<Lines>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
-    filled: Condvar,
-    /// Lines, since they were last counted.
+struct Lines {
+    waiting: Gathering<u8>,
+    /// So many, since they were last counted.
     lost: AtomicU64,
-}
-
-#[derive(Default)]
-struct Waiting {
-    lines: Vec<u8>,
-    closed: bool,
 }
 
 impl AccessLog {
@@ -80,11 +69,11 @@ impl AccessLog {
 
     /// `out` takes whole lines and says how many bytes of them it could write.
     fn to(out: impl FnMut(&[u8]) -> usize + Send + 'static) -> io::Result<AccessLog> {
-        let queue = Arc::<Queue>::default();
-        let taken = queue.clone();
+        let lines = Arc::new(Lines { waiting: Gathering::new(PACE), lost: AtomicU64::new(0) });
+        let taken = lines.clone();
         let thread = thread::Builder::new().name("access-log".into());
-        let thread = thread.spawn(move || taken.write_all(out))?;
-        Ok(AccessLog(Some(Writer { queue, thread: Mutex::new(Some(thread)) })))
+        let thread = thread.spawn(move || write_all(&taken, out))?;
+        Ok(AccessLog(Some(Writer { lines, thread: Mutex::new(Some(thread)) })))
     }
 
     /// Takes the request's line.
@@ -92,23 +81,25 @@ impl AccessLog {
         thread_local! {
             static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        let Some(Writer { queue, .. }) = &self.0 else { return };
+        let Some(Writer { lines, .. }) = &self.0 else { return };
         LINE.with_borrow_mut(|line| {
             line.clear();
             access_line::write(line, event, SystemTime::now());
-            queue.push(line);
+            if !lines.waiting.put(line.len(), |all| all.extend_from_slice(line)) {
+                lines.lost.fetch_add(1, Ordering::Relaxed);
+            }
         });
     }
 
     /// How many lines were lost since this was asked last.
     pub(super) fn lost(&self) -> u64 {
-        self.0.as_ref().map_or(0, |writer| writer.queue.lost.swap(0, Ordering::Relaxed))
+        self.0.as_ref().map_or(0, |writer| writer.lines.lost.swap(0, Ordering::Relaxed))
     }
 
     /// Writes what waits. Blocks for as long as that takes.
     pub(super) fn finish(&self) {
         let Some(writer) = &self.0 else { return };
-        writer.queue.close();
+        writer.lines.waiting.close();
         if let Some(thread) = writer.thread.lock().take() {
             let _ = thread.join();
         }
@@ -117,63 +108,23 @@ impl AccessLog {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.close();
+        self.lines.waiting.close();
     }
 }
 
-impl Queue {
-    fn push(&self, line: &[u8]) {
-        let mut waiting = self.waiting.lock();
-        let before = waiting.lines.len();
-        if before + line.len() > MOST_WAITING {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        waiting.lines.extend_from_slice(line);
-        // Not for each: the writer sleeps while they gather.
-        let wake = before == 0 || (before < ENOUGH && waiting.lines.len() >= ENOUGH);
-        drop(waiting);
-        if wake {
-            self.filled.notify_one();
-        }
-    }
-
-    fn close(&self) {
-        self.waiting.lock().closed = true;
-        self.filled.notify_one();
-    }
-
-    /// Writes lines until the log is closed and all are written.
-    fn write_all(&self, mut out: impl FnMut(&[u8]) -> usize) {
-        let mut lines = Vec::new();
-        let mut torn = false;
-        while self.next(&mut lines) {
-            // The rest of a line that did not get through must not be taken for the next one's beginning.
-            torn = torn && out(b"\n") == 0;
-            let written = if torn { 0 } else { out(&lines) };
-            let (through, lost) = lines.split_at(written);
-            torn = torn || through.last().is_some_and(|byte| *byte != b'\n');
-            let lost = memchr::memchr_iter(b'\n', lost).count() as u64;
-            self.lost.fetch_add(lost, Ordering::Relaxed);
-        }
-    }
-
-    /// Puts the next lines into `lines`; false when all is done.
-    fn next(&self, lines: &mut Vec<u8>) -> bool {
-        lines.clear();
-        lines.shrink_to(KEPT_ROOM);
-        let mut waiting = self.waiting.lock();
-        while waiting.lines.is_empty() && !waiting.closed {
-            self.filled.wait(&mut waiting);
-        }
-        let until = Instant::now() + PATIENCE;
-        while waiting.lines.len() < ENOUGH && !waiting.closed {
-            if self.filled.wait_until(&mut waiting, until).timed_out() {
-                break;
-            }
-        }
-        std::mem::swap(&mut waiting.lines, lines);
-        !lines.is_empty()
+/// Writes lines until the log is closed and all are written.
+fn write_all(lines: &Lines, mut out: impl FnMut(&[u8]) -> usize) {
+    let mut batch = Vec::new();
+    let mut torn = false;
+    while lines.waiting.take(&mut batch, usize::MAX) {
+        // The rest of a line that did not get through must not be taken for the next one's beginning.
+        torn = torn && out(b"\n") == 0;
+        let written = if torn { 0 } else { out(&batch) };
+        let (through, lost) = batch.split_at(written);
+        torn = torn || through.last().is_some_and(|byte| *byte != b'\n');
+        let lost = memchr::memchr_iter(b'\n', lost).count() as u64;
+        lines.lost.fetch_add(lost, Ordering::Relaxed);
+        batch.shrink_to(KEPT_ROOM);
     }
 }
 
@@ -243,7 +194,7 @@ mod tests {
             0
         })
         .expect("a thread");
-        (0..MOST_WAITING / 100).for_each(|_| tell(&log));
+        (0..PACE.most / 100).for_each(|_| tell(&log));
         assert!(log.lost() > 0, "what waits must be bounded");
         drop(release);
     }

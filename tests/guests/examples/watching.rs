@@ -1,5 +1,6 @@
 //! Tells in its log of exchanges that have ended, and counts its ticks in the store and in its own memory; or
-//! misbehaves in either, as its configuration says. `/ticks` answers with both counts.
+//! misbehaves in either, as its configuration says. `/ticks` answers with both counts, `/tls` with whether it was
+//! asked for over TLS.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -58,6 +59,9 @@ impl RequestFilter for Watching {
             let text = format!("{} {} {}", count("ticks", 0), count("state", 0), count("done", 0));
             return Reply::new(200).body(text).into();
         }
+        if request.path == "/tls" {
+            return Reply::new(200).body(request.tls.to_string()).into();
+        }
         let memo = request.input("query:memo").and_then(|memo| memo.parse().ok());
         RequestPatch::default().memo(memo.unwrap_or(0)).into()
     }
@@ -75,6 +79,7 @@ impl AccessLog for Watching {
                 ("service", one.service.clone()),
                 ("instance", one.instance.clone()),
                 ("region", one.region.clone()),
+                ("cache", one.cache.clone()),
                 ("fault", one.fault.clone()),
                 ("bytes", format!("{}/{}", one.request_bytes, one.response_bytes)),
                 ("key", one.header("x-key").unwrap_or_default().to_owned()),

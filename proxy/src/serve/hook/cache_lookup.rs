@@ -41,6 +41,7 @@ pub(super) fn ask(session: &mut Session, ctx: &mut Ctx) {
         service: &service.name,
         edge: &snapshot.edge,
         limiters: &snapshot.limiters,
+        tls: ctx.hop.is_https(&head.headers),
         end_of_stream: true,
         http_version: head.version,
         rehearsal: false,

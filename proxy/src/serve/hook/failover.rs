@@ -42,6 +42,7 @@ pub(super) fn ask(session: &mut Session, ctx: &mut Ctx, how: How) -> Advice {
         service: &service.name,
         edge: &snapshot.edge,
         limiters: &snapshot.limiters,
+        tls: ctx.hop.is_https(&head.headers),
         end_of_stream,
         http_version: head.version,
         rehearsal: false,

@@ -80,6 +80,7 @@ fn tell_plugins(session: &Session, ctx: &mut Ctx, written: Option<u16>) {
         request_bytes: ctx.body_bytes,
         response_bytes: session.body_bytes_sent() as u64,
         instance: ctx.instance().map(|instance| (instance.id(), instance.region())),
+        cache: ctx.cache.as_ref().map_or("", Caching::parameter),
         fault: fault.map_or("", Fault::reason),
     };
     service.chain.on_complete(session.req_header(), &finished, &mut exchange);

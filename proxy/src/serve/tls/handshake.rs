@@ -34,7 +34,7 @@ pub(in crate::serve) enum Spoken {
 #[derive(Clone, Debug)]
 pub(in crate::serve) struct Secured {
     /// The name that it asked for, in lower case.
-    pub(in crate::serve) name: Option<Box<str>>,
+    name: Option<Box<str>>,
     /// What it was shown.
     certificate: Arc<Certificate>,
     /// That is for the name.
@@ -73,9 +73,7 @@ impl Secured {
             Some(name) => name.eq_ignore_ascii_case(host) || self.certificate.is_for(host),
         }
     }
-}
 
-impl Secured {
     /// The name as limits count it. Whoever makes names up would have a bucket for each: those that it was shown no
     /// certificate for are counted together.
     pub(in crate::serve) fn counted_name(&self) -> Value<'_> {
